@@ -1,0 +1,82 @@
+# Everything a developer does. `make setup` needs Python >= 3.11 and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STOCK := .venv-stock
+INSTALLED := .venv/.installed
+STOCK_INSTALLED := $(STOCK)/.installed
+ARGS ?=
+
+.PHONY: help setup demo serve test chaos test-fast check protos protos-released requirements format clean
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(INSTALLED) $(STOCK_INSTALLED) ## make the two virtual environments
+
+# uv is quick; where it can't reach an index that pip is set up for, pip does the same.
+define install
+	$(1)/bin/pip install --quiet --require-hashes -r requirements/uv.txt
+	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2) \
+	  || $(1)/bin/pip install --quiet --require-hashes -r $(2)
+endef
+
+$(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml clients/python/pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(call install,.venv,requirements/dev.txt)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e clients/python -e .
+	touch $@
+
+$(STOCK_INSTALLED): requirements/uv.txt requirements/stock-clients.txt
+	$(PYTHON) -m venv --clear $(STOCK)
+	$(call install,$(STOCK),requirements/stock-clients.txt)
+	touch $@
+
+demo: setup ## the whole way on real data; ARGS=--once exits at the end
+	$(BIN)/modelyard-server demo $(ARGS)
+
+serve: setup ## a server with its data in ./.modelyard
+	$(BIN)/modelyard-server serve $(ARGS)
+
+test: setup ## all tests, with coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+chaos: setup ## servers, workers and databases killed at work; not part of test
+	$(BIN)/pytest tests/chaos --kills 10 $(ARGS)
+
+test-fast: setup ## the unit tests only
+	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
+
+check: setup ## format, lint, types, layers, contract
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/python protos/generate.py --check
+	mkdir -p .build
+	$(BIN)/python protos/generate.py --image .build/contract.binpb
+	$(BIN)/buf lint .build/contract.binpb --path modelyard
+	$(BIN)/buf breaking .build/contract.binpb --against protos/released.binpb --path modelyard
+
+format: setup ## put every file into its form
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/buf format --write protos
+
+protos: setup ## generate the stubs after a change of the contract
+	$(BIN)/python protos/generate.py
+
+protos-released: setup ## at a release: what later changes must not break
+	$(BIN)/python protos/generate.py --image protos/released.binpb --bare
+
+requirements: setup ## pin anew after a change of requirements/*.in
+	for name in dev stock-clients uv; do \
+	  $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet \
+	    --python-version 3.11 --output-file requirements/$$name.txt requirements/$$name.in; done
+
+clean: ## remove what can be made again; data in ./.modelyard stays
+	rm -rf .venv $(STOCK) .build .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,36 @@
+"""Client of Modelyard: trains, keeps and serves tabular models over gRPC.
+
+`Client` blocks, `AsyncClient` awaits; both have the same operations. Resources are the
+messages of the contract; a prediction is a `Prediction`; every failure is a
+`ModelyardError`.
+"""
+
+from modelyard.client import AsyncClient, Client
+from modelyard.error import FieldViolation, ModelyardError
+from modelyard.inferences import ModelMetadata
+from modelyard.jobs import TrainingEvent
+from modelyard.names import last_id
+from modelyard.prediction import Inference, Prediction
+from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
+from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
+from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
+
+__all__ = [
+    "Artifact",
+    "AsyncClient",
+    "Client",
+    "Dataset",
+    "DatasetVersion",
+    "FieldViolation",
+    "Inference",
+    "Model",
+    "ModelAlias",
+    "ModelMetadata",
+    "ModelVersion",
+    "ModelyardError",
+    "Prediction",
+    "Trainer",
+    "TrainingEvent",
+    "TrainingJob",
+    "last_id",
+]

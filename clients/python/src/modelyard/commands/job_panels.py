@@ -1,0 +1,64 @@
+"""How training jobs look on a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from modelyard.commands.panels import grid, metrics_table, moment
+from modelyard.names import last_id
+from modelyard.training.v1.training_pb2 import TrainingJob
+
+
+def jobs_table(jobs: Sequence[TrainingJob]) -> Table:
+    """Show jobs, one a line."""
+    return grid(
+        ["JOB", "STATE", "DONE", "MODEL", "DATASET", "TARGET", "MADE"],
+        (
+            [
+                *(last_id(it.name), job_state(it), f"{it.progress_percent} %", last_id(it.model)),
+                *(it.dataset_version.removeprefix("datasets/"), it.target, moment(it.create_time)),
+            ]
+            for it in jobs
+        ),
+    )
+
+
+def job_panel(job: TrainingJob) -> Panel:
+    """Show one job with all that is known about it."""
+    stage = f" {job.stage}" if job.stage else ""
+    lines = [f"{job_state(job)},{stage} {job.progress_percent} %", _times(job)]
+    lines.append(f"trains {job.model} on {job.dataset_version}, target {job.target}")
+    settings = [f"{key}={_words(value)}" for key, value in sorted(dict(job.settings).items())]
+    lines.append(f"trainer {', '.join([job.trainer or 'chosen by the server', *settings])}")
+    if job.model_version:
+        lines.append(f"made {job.model_version}")
+    parts: list[RenderableType] = [escape(line) for line in lines]
+    if job.HasField("fault"):
+        parts.append(f"[red]{escape(job.fault.reason)}: {escape(job.fault.message)}[/]")
+    if job.metrics:
+        parts += ["", metrics_table(job.metrics)]
+    return Panel(Group(*parts), title=escape(job.name), title_align="left", expand=False)
+
+
+def job_state(job: TrainingJob) -> str:
+    """Return a job's state as a word."""
+    return TrainingJob.State.Name(job.state).removeprefix("STATE_").lower()
+
+
+def _times(job: TrainingJob) -> str:
+    """Tell when the job was made, started and ended, as far as it was."""
+    times = [f"made {moment(job.create_time)}"]
+    if job.HasField("start_time"):
+        times.append(f"started {moment(job.start_time)}")
+    if job.HasField("end_time"):
+        times.append(f"ended {moment(job.end_time)}")
+    return ", ".join(times)
+
+
+def _words(value: Any) -> str:
+    """Tell a setting; a Struct holds whole numbers as floats."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,37 @@
+"""`modelyard jobs`."""
+
+from typing import Annotated
+
+import typer
+
+from modelyard.commands.following import finish, follow, watch_command
+from modelyard.commands.job_panels import job_panel, job_state, jobs_table
+from modelyard.commands.session import Session
+
+Job = Annotated[str, typer.Argument(help="The job's id or name.")]
+
+
+def list_jobs(session: Session) -> None:
+    """List the training jobs, newest first."""
+    jobs = session.client.list_training_jobs()
+    nothing = "no jobs yet; `modelyard train MODEL --dataset DATASET --target COLUMN` starts one"
+    session.answer(jobs, jobs_table(jobs) if jobs else nothing)
+
+
+def show_job(session: Session, job: Job) -> None:
+    """Show a job: what it trains, how far it is, what it made."""
+    found = session.client.get_training_job(job)
+    session.answer(found, job_panel(found))
+
+
+def watch_job(session: Session, job: Job) -> None:
+    """Follow a job to its end, print metrics and the new version."""
+    finish(session, follow(session, job))
+
+
+def cancel_job(session: Session, job: Job) -> None:
+    """Ask a job to stop; one that waits stops at once."""
+    found = session.client.cancel_training_job(job)
+    session.answer(found, f"{found.name} is {job_state(found)}")
+    if job_state(found) == "cancelling":
+        session.note(f"{watch_command(found)} follows it to its end")

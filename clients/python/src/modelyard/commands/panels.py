@@ -1,0 +1,171 @@
+"""How resources look on a terminal. Every function makes one thing to print."""
+
+from collections.abc import Iterable, Sequence
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from modelyard.names import last_id
+from modelyard.registry.v1.resources_pb2 import (
+    Metric,
+    Model,
+    ModelVersion,
+    ParityReport,
+    Signature,
+    Task,
+    TensorSpec,
+)
+from modelyard.training.v1.datasets_pb2 import Column, ColumnType, Dataset, DatasetVersion
+
+_STATE_STYLES = {"active": "green", "failed": "red", "archived": "dim"}
+
+
+def grid(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Make a table of plain text."""
+    table = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+def models_table(models: Sequence[Model]) -> Table:
+    """Show models, one a line."""
+    return grid(
+        ["MODEL", "ALIASES", "DESCRIPTION"],
+        ([last_id(it.name), ", ".join(_alias_words(it)), it.description] for it in models),
+    )
+
+
+def versions_table(versions: Sequence[ModelVersion]) -> Table:
+    """Show versions, one a line."""
+    headers = ["VERSION", "STATE", "ALIASES", "TRAINER", "METRICS", "MADE"]
+    table = Table(*headers, box=None, pad_edge=False)
+    for it in versions:
+        metrics = ", ".join(f"{metric.name} {metric.value:.4g}" for metric in it.metrics[:3])
+        aliases = ", ".join(it.aliases)
+        trainer = escape(it.parameters.get("trainer", "-"))
+        made = moment(it.create_time)
+        table.add_row(last_id(it.name), state_words(it), aliases, trainer, metrics, made)
+    return table
+
+
+def model_panel(model: Model) -> Panel:
+    """Show one model."""
+    lines = [escape(model.description)] if model.description else []
+    lines += [f"{escape(key)} = {escape(value)}" for key, value in sorted(model.labels.items())]
+    lines += _alias_words(model) or ["no alias points to a version"]
+    lines.append(f"made {moment(model.create_time)}")
+    return Panel("\n".join(lines), title=escape(model.name), title_align="left", expand=False)
+
+
+def version_panel(version: ModelVersion) -> Panel:
+    """Show one version with all that is known about it."""
+    head = [state_words(version), *(f"alias {alias}" for alias in version.aliases)]
+    parts: list[RenderableType] = [", ".join(head), f"made {moment(version.create_time)}"]
+    if version.description:
+        parts.append(escape(version.description))
+    parts += [f"[red]{escape(it.reason)}: {escape(it.message)}[/]" for it in version.faults]
+    if version.lineage.dataset_version:
+        parts.append(f"from {version.lineage.dataset_version} by {version.lineage.training_job}")
+    if version.parameters:
+        parts.append(escape(_parameter_words(version)))
+    if version.HasField("signature"):
+        parts += ["", signature_table(version.signature)]
+    if version.classes:
+        parts += ["", f"classes {escape(', '.join(version.classes))}"]
+    if version.metrics:
+        parts += ["", metrics_table(version.metrics)]
+    if version.HasField("parity_report"):
+        parts += ["", parity_table(version.parity_report, version.task)]
+    if version.HasField("admission_report"):
+        report = version.admission_report
+        parts += ["", f"one row {report.row_p50_us:.0f} us, {report.memory_bytes / 2**20:.1f} MiB"]
+    return Panel(Group(*parts), title=escape(version.name), title_align="left", expand=False)
+
+
+def signature_table(signature: Signature) -> Table:
+    """Show what goes in and comes out."""
+    sides = [("in", it) for it in signature.inputs] + [("out", it) for it in signature.outputs]
+    return grid(
+        ["", "NAME", "TYPE", "SHAPE", "SEEN IN TRAINING"],
+        ([side, it.name, it.datatype, str(list(it.shape)), _seen(it)] for side, it in sides),
+    )
+
+
+def metrics_table(metrics: Iterable[Metric]) -> Table:
+    """Show how good a version is."""
+    return grid(["METRIC", "VALUE"], ([it.name, f"{it.value:.6g}"] for it in metrics))
+
+
+def parity_table(report: ParityReport, task: Task.ValueType) -> Table:
+    """Show how far the ONNX graph is from the pipeline; a regression has no labels to differ."""
+    labels = [] if task == Task.TASK_REGRESSION else ["OTHER LABELS"]
+    table = Table("PARITY ON", "ROWS", *labels, "DIFFERENCE", "TOLERANCE", "", box=None)
+    for it in report.checks:
+        verdict = "[green]passed[/]" if it.passed else "[red]failed[/]"
+        numbers = f"{it.max_difference:.3g}", f"{it.tolerance:.3g}"
+        mismatches = [str(it.label_mismatch_count)] if labels else []
+        table.add_row(escape(it.rows), str(it.row_count), *mismatches, *numbers, verdict)
+    return table
+
+
+def datasets_table(datasets: Sequence[Dataset]) -> Table:
+    """Show datasets, one a line."""
+    return grid(
+        ["DATASET", "MADE", "DESCRIPTION"],
+        ([last_id(it.name), moment(it.create_time), it.description] for it in datasets),
+    )
+
+
+def dataset_panel(table: DatasetVersion) -> Panel:
+    """Show a table with the profile of its columns, or why it was refused."""
+    parts: list[RenderableType] = [f"{table.row_count} rows, {table.size_bytes} bytes"]
+    parts += [f"[red]{escape(it.reason)}: {escape(it.message)}[/]" for it in table.faults]
+    if table.columns:
+        headers = ["COLUMN", "TYPE", "MISSING", "DISTINCT", "VALUES"]
+        parts += ["", grid(headers, (_column_cells(it) for it in table.columns))]
+    return Panel(Group(*parts), title=escape(table.name), title_align="left", expand=False)
+
+
+def state_words(version: ModelVersion) -> str:
+    """Return a version's state as a word in its colour."""
+    word = ModelVersion.State.Name(version.state).removeprefix("STATE_").lower()
+    style = _STATE_STYLES.get(word)
+    return f"[{style}]{word}[/]" if style else word
+
+
+def moment(time: Timestamp) -> str:
+    """Return a time in UTC to the second."""
+    return time.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _alias_words(model: Model) -> list[str]:
+    return [f"{last_id(it.name)} -> {last_id(it.model_version)}" for it in model.aliases]
+
+
+def _parameter_words(version: ModelVersion) -> str:
+    """Tell the trainer first, then the settings."""
+    settings = dict(version.parameters)
+    trainer = settings.pop("trainer", "")
+    words = [f"trainer {trainer}"] if trainer else []
+    words += [f"{key}={value}" for key, value in sorted(settings.items())]
+    return ", ".join(words)
+
+
+def _seen(spec: TensorSpec) -> str:
+    """Tell a feature's range or categories."""
+    if spec.HasField("minimum"):
+        return f"{spec.minimum:g} to {spec.maximum:g}"
+    more = [f"and {len(spec.categories) - 5} more"] if len(spec.categories) > 5 else []  # noqa: PLR2004
+    return ", ".join([*(it or "(empty)" for it in spec.categories[:5]), *more])
+
+
+def _column_cells(column: Column) -> list[str]:
+    values = ", ".join(f"{it.value} ({it.count})" for it in column.top_values[:3])
+    if column.HasField("minimum"):
+        values = f"{column.minimum:g} to {column.maximum:g}"
+    kind = ColumnType.Name(column.type).removeprefix("COLUMN_TYPE_").lower()
+    return [column.name, kind, str(column.missing_count), str(column.distinct_count), values]

@@ -1,0 +1,62 @@
+"""`modelyard train`."""
+
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+
+from modelyard.commands.following import finish, follow, watch_command
+from modelyard.commands.session import Session
+
+
+def train(  # noqa: PLR0913  a command has as many parameters as options
+    session: Session,
+    model: Annotated[str, typer.Argument(help="The model that gets the version.")],
+    *,
+    dataset: Annotated[str, typer.Option(help="The dataset, or DATASET/versions/NUMBER.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    task: Annotated[
+        Literal["classification", "regression"] | None,
+        typer.Option(help="What to do; told from the target when not given."),
+    ] = None,
+    trainer: Annotated[str, typer.Option(help="The trainer; chosen when not given.")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the trainer; repeatable."),
+    ] = None,
+    holdout: Annotated[
+        float, typer.Option(help="The part of the rows kept for evaluation; 0 is 0.2.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 0,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Whether to follow the job to its end.")
+    ] = True,
+) -> None:
+    """Train a model on a dataset; follow the job, print metrics and the new version."""
+    job = session.client.train(
+        model,
+        dataset,
+        target,
+        task=task,
+        trainer=trainer,
+        settings=dict(_setting(it) for it in settings or ()),
+        holdout_fraction=holdout,
+        seed=seed,
+    )
+    session.note(f"{job.name} trains {model} on {job.dataset_version}")
+    if wait:
+        finish(session, follow(session, job))
+    else:
+        session.answer({"training_job": job, "model_version": None}, job.name)
+        session.note(f"{watch_command(job)} follows it")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Read KEY=VALUE; a value that is no JSON is text."""
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise typer.BadParameter(f"'{text}' is not KEY=VALUE", param_hint="--set")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value

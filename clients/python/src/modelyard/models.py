@@ -1,0 +1,150 @@
+"""Models, versions and aliases: look, and move an alias."""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import grpc
+
+from modelyard.calls import Operations
+from modelyard.error import ModelyardError
+from modelyard.names import ModelRef, VersionRef, last_id, model_name, version_id, version_name
+from modelyard.registry.v1 import registry_pb2 as messages
+from modelyard.registry.v1.resources_pb2 import Model, ModelAlias, ModelVersion
+
+
+class ModelOperations(Operations):
+    """What can be done with models that exist."""
+
+    async def create_model(
+        self,
+        model: str,
+        *,
+        display_name: str = "",
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+    ) -> Model:
+        """Make a model without versions.
+
+        Raises:
+            ModelyardError: The id is taken, or the call failed.
+        """
+        request = messages.CreateModelRequest(
+            model=Model(display_name=display_name, description=description, labels=labels),
+            model_id=last_id(model),
+            request_id=str(uuid4()),
+        )
+        return await self._calls.unary(self._calls.registry.CreateModel, request)
+
+    async def get_model(self, model: ModelRef) -> Model:
+        """Return a model with its aliases.
+
+        Raises:
+            ModelyardError: There is none, or the call failed.
+        """
+        request = messages.GetModelRequest(name=model_name(model))
+        return await self._calls.unary(self._calls.registry.GetModel, request)
+
+    async def list_models(self, limit: int | None = None) -> list[Model]:
+        """Return the models by name, all unless limited.
+
+        Raises:
+            ModelyardError: A call failed.
+        """
+        return await self._calls.pages(
+            self._calls.registry.ListModels,
+            messages.ListModelsRequest(),
+            lambda page: page.models,
+            limit,
+        )
+
+    async def get_model_version(
+        self, model: ModelRef, version: VersionRef = "champion"
+    ) -> ModelVersion:
+        """Return a version of a model, by number or alias.
+
+        Raises:
+            ModelyardError: There is none, or the call failed.
+        """
+        request = messages.GetModelVersionRequest(name=version_name(model, version))
+        return await self._calls.unary(self._calls.registry.GetModelVersion, request)
+
+    async def list_model_versions(
+        self, model: ModelRef, limit: int | None = None
+    ) -> list[ModelVersion]:
+        """Return the versions of a model, newest first, all unless limited.
+
+        Raises:
+            ModelyardError: A call failed.
+        """
+        return await self._calls.pages(
+            self._calls.registry.ListModelVersions,
+            messages.ListModelVersionsRequest(parent=model_name(model)),
+            lambda page: page.model_versions,
+            limit,
+        )
+
+    async def get_model_alias(self, model: ModelRef, alias: str = "champion") -> ModelAlias:
+        """Return an alias of a model.
+
+        Raises:
+            ModelyardError: There is none, or the call failed.
+        """
+        request = messages.GetModelAliasRequest(name=f"{model_name(model)}/aliases/{alias}")
+        return await self._calls.unary(self._calls.registry.GetModelAlias, request)
+
+    async def list_model_aliases(
+        self, model: ModelRef, limit: int | None = None
+    ) -> list[ModelAlias]:
+        """Return the aliases of a model by name, all unless limited.
+
+        Raises:
+            ModelyardError: A call failed.
+        """
+        return await self._calls.pages(
+            self._calls.registry.ListModelAliases,
+            messages.ListModelAliasesRequest(parent=model_name(model)),
+            lambda page: page.model_aliases,
+            limit,
+        )
+
+    async def promote(
+        self, model: ModelRef, version: VersionRef, alias: str = "champion"
+    ) -> ModelAlias:
+        """Move an alias to a version, unless somebody else moves it meanwhile.
+
+        Moving `champion` is the deployment: every server loads the version beside the
+        one it serves and then flips.
+
+        Args:
+            model: The model or its id.
+            version: The version, its number, or another alias that points to it.
+            alias: The alias to move; made if it does not exist.
+
+        Raises:
+            ModelyardError: With code ABORTED or ALREADY_EXISTS, somebody else moved or
+                made the alias since it was read: look again. Otherwise there is no such
+                version, or a call failed.
+        """
+        number = version_id(version)
+        if not number.isdecimal():
+            number = last_id((await self.get_model_version(model, number)).name)
+        wanted = ModelAlias(model_version=version_name(model, number))
+        try:
+            seen = await self.get_model_alias(model, alias)
+        except ModelyardError as error:
+            if error.code is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return await self._create_alias(model, alias, wanted)
+        wanted.name, wanted.etag = seen.name, seen.etag
+        request = messages.UpdateModelAliasRequest(model_alias=wanted, request_id=str(uuid4()))
+        return await self._calls.unary(self._calls.registry.UpdateModelAlias, request)
+
+    async def _create_alias(self, model: ModelRef, alias: str, wanted: ModelAlias) -> ModelAlias:
+        """Make an alias. A setting update would not notice one that somebody else just made."""
+        request = messages.CreateModelAliasRequest(
+            parent=model_name(model),
+            model_alias=wanted,
+            model_alias_id=alias,
+            request_id=str(uuid4()),
+        )
+        return await self._calls.unary(self._calls.registry.CreateModelAlias, request)

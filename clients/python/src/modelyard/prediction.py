@@ -1,0 +1,151 @@
+"""What a model answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import grpc
+import numpy as np
+
+from modelyard.error import ModelyardError
+from modelyard.inference.v1.inference_pb2 import ModelInferResponse
+from modelyard.tensors import Array, decode
+
+LABEL = "label"
+PROBABILITIES = "probabilities"
+VALUE = "value"
+
+_ROWS_IN_REPR = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """The tensors that a model answered.
+
+    Attributes:
+        model: The model's id.
+        model_version: The number of the version that answered.
+        outputs: The tensors by name, read-only; of BYTES objects.
+    """
+
+    model: str
+    model_version: str
+    outputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(Inference):
+    """What a model predicted for rows; text is text here.
+
+    Attributes:
+        classes: The classes in the order of the probabilities; empty if not known.
+    """
+
+    classes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> Array:
+        """The predicted class of each row, shape [rows]."""
+        return self._output(LABEL).reshape(-1)
+
+    @property
+    def value(self) -> Array:
+        """The predicted number of each row, shape [rows]."""
+        return self._output(VALUE).reshape(-1)
+
+    @property
+    def probabilities(self) -> Array:
+        """The probability of each class, shape [rows, classes]; `classes` names them."""
+        return self._output(PROBABILITIES)
+
+    @property
+    def probability_by_class(self) -> dict[str, Array]:
+        """The probability of each class by its name, each of shape [rows]."""
+        return dict(zip(self.classes, self.probabilities.T, strict=False))
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The same, row by row in plain Python values; probabilities by class if known."""
+        names = list(self.outputs)
+        by_row = zip(
+            *(np.atleast_1d(array).tolist() for array in self.outputs.values()), strict=False
+        )
+        return [
+            {name: self._plain(name, cell) for name, cell in zip(names, cells, strict=True)}
+            for cells in by_row
+        ]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        """Show where the prediction comes from, and its first rows."""
+        shown = [", ".join(_words(row)) for row in self.rows[:_ROWS_IN_REPR]]
+        more = ["..."] if len(self) > _ROWS_IN_REPR else []
+        rows = "1 row" if len(self) == 1 else f"{len(self)} rows"
+        return f"<{self.model} version {self.model_version}, {rows}: {'; '.join(shown + more)}>"
+
+    def _output(self, name: str) -> Array:
+        """Return an output, or tell which there are."""
+        try:
+            return self.outputs[name]
+        except KeyError:
+            there_are = ", ".join(f"'{it}'" for it in self.outputs)
+            raise AttributeError(
+                f"model '{self.model}' has no output '{name}'; it has {there_are}"
+            ) from None
+
+    def _plain(self, name: str, cell: Any) -> Any:
+        """Return one row of an output as a value, a list, or probabilities by class."""
+        if name == PROBABILITIES and isinstance(cell, list) and len(cell) == len(self.classes):
+            return dict(zip(self.classes, cell, strict=True))
+        return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
+
+
+def read_inference(answer: ModelInferResponse) -> Inference:
+    """Read an answer's tensors.
+
+    Raises:
+        ModelyardError: They are damaged.
+    """
+    try:
+        outputs = {
+            output.name: decode(raw, output.datatype, tuple(output.shape))
+            for output, raw in zip(answer.outputs, answer.raw_output_contents, strict=True)
+        }
+    except (ValueError, KeyError) as error:
+        raise ModelyardError(
+            f"the answer of model '{answer.model_name}' can't be read: {error}",
+            code=grpc.StatusCode.DATA_LOSS,
+        ) from error
+    return Inference(answer.model_name, answer.model_version, outputs)
+
+
+def as_prediction(inference: Inference, classes: Sequence[str]) -> Prediction:
+    """Make bytes text, and name the classes."""
+    outputs = {name: _as_text(array) for name, array in inference.outputs.items()}
+    return Prediction(inference.model, inference.model_version, outputs, tuple(classes))
+
+
+def _as_text(array: Array) -> Array:
+    """Turn the elements of BYTES into text; what is no UTF-8 shows as such."""
+    if array.dtype != object:
+        return array
+    texts = np.empty(array.size, dtype=object)
+    texts[:] = [element.decode(errors="replace") for element in array.ravel()]
+    return texts.reshape(array.shape)
+
+
+def _words(row: Mapping[str, Any]) -> list[str]:
+    """Tell a row in few words: the label with its probability, or each output."""
+    chance = row.get(PROBABILITIES)
+    if LABEL in row and isinstance(chance, dict):
+        # Classes are text; a label that is a truth value need not be written like its class.
+        sure = chance.get(str(row[LABEL]), max(chance.values()))
+        return [f"{row[LABEL]} {sure:.3f}"]
+    return [
+        f"{name} {cell:.6g}" if isinstance(cell, float) else f"{name} {cell}"
+        for name, cell in row.items()
+    ]

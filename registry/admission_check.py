@@ -1,0 +1,249 @@
+"""The child that checks a version: reads the file, runs it, measures it.
+
+Run by `admission` as `python -m registry.sandbox registry.admission_check FOLDER ...`.
+The file may come from anyone: it is read and run here and nowhere else before this
+check has passed.
+"""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from pydantic import TypeAdapter, ValidationError
+
+from registry import golden_rows
+from registry.admission_files import CheckOutcome, CheckRequest
+from registry.artifacts import MODEL_FILE
+from registry.child_process import OUTCOME_FILE, REQUEST_FILE
+from registry.datatypes import NUMPY_TYPES, datatype_of
+from registry.golden_rows import GoldenRows, GoldenTensor
+from registry.onnx_file import Refused, check_graph, first_line
+from registry.reports import AdmissionReport
+from registry.signature import Signature, TensorSpec
+
+Feeds = dict[str, np.ndarray[Any, Any]]
+
+_LONGEST_NAME = 256
+_MEASURED_RUNS = 200
+_MEASURED_SECONDS = 1.0
+
+
+def check_version(folder: Path) -> CheckOutcome:
+    """Check the version in a folder. Never raises for what is wrong with the version."""
+    request = TypeAdapter(CheckRequest).validate_json((folder / REQUEST_FILE).read_bytes())
+    try:
+        return _check(folder, request)
+    except Refused as refused:
+        return CheckOutcome((refused.fault,))
+
+
+def _check(folder: Path, request: CheckRequest) -> CheckOutcome:
+    content = (folder / MODEL_FILE).read_bytes()
+    check_graph(content)
+    memory_before = _resident_bytes()
+    session, load_us = _load(content)
+    signature = _agree(_read_signature(session), request.declared)
+    golden = _read_golden_rows(folder) if request.has_golden_rows else None
+    difference = _run_golden_rows(session, signature, golden) if golden else 0.0
+    durations_us = _measure(session, _one_row(signature, golden))
+    report = AdmissionReport(
+        load_us=load_us,
+        row_p50_us=round(float(np.percentile(durations_us, 50)), 1),
+        row_p99_us=round(float(np.percentile(durations_us, 99)), 1),
+        memory_bytes=max(0, _resident_bytes() - memory_before),
+        golden_row_count=_count_rows(golden) if golden else 0,
+        golden_max_difference=difference,
+        onnxruntime_version=onnxruntime.__version__,
+        create_time=datetime.now(UTC),
+    )
+    return CheckOutcome((), signature, report)
+
+
+def _load(content: bytes) -> tuple[onnxruntime.InferenceSession, int]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    started = time.perf_counter()
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:
+        raise Refused(
+            "LOAD_FAILED", f"ONNX Runtime can't load the graph: {first_line(error)}"
+        ) from error
+    return session, int((time.perf_counter() - started) * 1e6)
+
+
+def _read_signature(session: onnxruntime.InferenceSession) -> Signature:
+    signature = Signature(
+        inputs=tuple(_read_spec(node, "input") for node in session.get_inputs()),
+        outputs=tuple(_read_spec(node, "output") for node in session.get_outputs()),
+    )
+    for specs in (signature.inputs, signature.outputs):
+        names = [spec.name for spec in specs]
+        if len(set(names)) < len(names) or not all(_is_name(name) for name in names):
+            raise Refused(
+                "NAME_NOT_SERVABLE",
+                "inputs and outputs need different names of 1 to 256 characters, without"
+                " control characters",
+            )
+    return signature
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
+
+
+def _read_spec(node: onnxruntime.NodeArg, kind: str) -> TensorSpec:
+    datatype = datatype_of(node.type)
+    if datatype is None:
+        raise Refused(
+            "TYPE_NOT_SERVABLE",
+            f"the {kind} {node.name!r} is a {node.type}; only plain tensors can be served (for a"
+            " scikit-learn classifier convert with zipmap=False)",
+        )
+    # A name stands for a length that changes; the protocol knows -1 for that.
+    shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in node.shape)
+    return TensorSpec(node.name, datatype, shape)
+
+
+def _agree(found: Signature, declared: Signature | None) -> Signature:
+    """Return the richer of the two, if they say the same."""
+    if declared is None:
+        return found
+    for kind in ("inputs", "outputs"):
+        real = [(s.name, s.datatype, s.shape) for s in getattr(found, kind)]
+        said = [(s.name, s.datatype, s.shape) for s in getattr(declared, kind)]
+        if real != said:
+            raise Refused("SIGNATURE_MISMATCH", f"the file has {kind} {real}, declared are {said}")
+    return declared
+
+
+def _read_golden_rows(folder: Path) -> GoldenRows:
+    try:
+        return golden_rows.from_json((folder / golden_rows.ARTIFACT_ID).read_bytes())
+    except ValidationError as error:
+        raise Refused(
+            "GOLDEN_ROWS_INVALID",
+            f"golden-rows.json is not what it should be: {error.errors()[0]['msg']}",
+        ) from error
+
+
+def _run_golden_rows(
+    session: onnxruntime.InferenceSession, signature: Signature, golden: GoldenRows
+) -> float:
+    """Run the golden rows; return the largest difference of a number."""
+    wanted = {spec.name for spec in signature.inputs}
+    if set(golden.inputs) != wanted or not golden.outputs:
+        raise Refused(
+            "GOLDEN_ROWS_INVALID",
+            f"golden-rows.json must have the inputs {sorted(wanted)} and an output",
+        )
+    if unknown := set(golden.outputs) - {spec.name for spec in signature.outputs}:
+        raise Refused("GOLDEN_ROWS_INVALID", f"the model has no outputs {sorted(unknown)}")
+    names = list(golden.outputs)
+    answers = _run(session, {name: _array(name, golden.inputs[name]) for name in wanted}, names)
+    return max(
+        _compare(name, answer, _array(name, golden.outputs[name]), golden.tolerance)
+        for name, answer in zip(names, answers, strict=True)
+    )
+
+
+def _array(name: str, tensor: GoldenTensor) -> np.ndarray[Any, Any]:
+    try:
+        values = np.array(tensor.values, dtype=object).astype(NUMPY_TYPES[tensor.datatype])
+        return values.reshape(tensor.shape)
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise Refused(
+            "GOLDEN_ROWS_INVALID",
+            f"the tensor {name!r} of golden-rows.json is no {tensor.datatype[:20]} of shape"
+            f" {list(tensor.shape)}",
+        ) from error
+
+
+def _compare(
+    name: str, answer: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], tolerance: float
+) -> float:
+    if answer.shape != expected.shape or answer.dtype != expected.dtype:
+        raise Refused(
+            "GOLDEN_ROWS_DIFFER",
+            f"the output {name!r} is {answer.dtype} of shape {list(answer.shape)}; golden are"
+            f" {expected.dtype} of shape {list(expected.shape)}",
+        )
+    if answer.dtype.kind != "f":
+        difference, differ = 0.0, answer != expected
+    else:
+        both_nan = np.isnan(answer) & np.isnan(expected)
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(answer.astype(np.float64) - expected.astype(np.float64))
+        gaps[both_nan | (answer == expected)] = 0.0
+        difference, differ = float(gaps.max(initial=0.0)), ~(gaps <= tolerance)
+    if differ.any():
+        raise Refused(
+            "GOLDEN_ROWS_DIFFER",
+            f"the output {name!r} differs from golden in {int(differ.sum())} of {differ.size}"
+            f" elements, by at most {difference:.3g} (let through: {tolerance:g})",
+        )
+    return difference
+
+
+def _run(
+    session: onnxruntime.InferenceSession, feeds: Feeds, names: list[str] | None = None
+) -> list[np.ndarray[Any, Any]]:
+    try:
+        answers: list[np.ndarray[Any, Any]] = session.run(names, feeds)
+    except Exception as error:
+        raise Refused("RUN_FAILED", f"running the model fails: {first_line(error)}") from error
+    return answers
+
+
+def _one_row(signature: Signature, golden: GoldenRows | None) -> Feeds:
+    """Make the input of a run to measure: the first golden row, or zeros and empty texts."""
+    row: Feeds = {}
+    for spec in signature.inputs:
+        shape = [1 if size < 0 else size for size in spec.shape]
+        empty = "" if spec.datatype == "BYTES" else 0
+        row[spec.name] = np.full(shape, empty, NUMPY_TYPES[spec.datatype])
+        if golden and spec.shape[:1] == (-1,):
+            row[spec.name] = _array(spec.name, golden.inputs[spec.name])[:1]
+    return row
+
+
+def _measure(session: onnxruntime.InferenceSession, row: Feeds) -> list[float]:
+    """Run one row again and again; return each run's microseconds."""
+    _run(session, row)
+    durations: list[float] = []
+    until = time.perf_counter() + _MEASURED_SECONDS
+    while len(durations) < _MEASURED_RUNS and time.perf_counter() < until:
+        started = time.perf_counter()
+        _run(session, row)
+        durations.append((time.perf_counter() - started) * 1e6)
+    return durations or [_MEASURED_SECONDS * 1e6]
+
+
+def _count_rows(golden: GoldenRows) -> int:
+    shapes = [tensor.shape for tensor in golden.inputs.values()]
+    return shapes[0][0] if shapes and shapes[0] else 1
+
+
+def _resident_bytes() -> int:
+    """Read how much memory this process has; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * 4096
+
+
+def main() -> None:
+    """Check the version in the folder named on the command line."""
+    folder = Path(sys.argv[1])
+    outcome = check_version(folder)
+    (folder / OUTCOME_FILE).write_bytes(TypeAdapter(CheckOutcome).dump_json(outcome))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Models: named lines of versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from registry.errors import FieldInvalid, ModelAlreadyExists, ModelNotFound
+from registry.names import check_id
+from registry.paging import Page
+from registry.tables import ModelRow
+
+MAX_LABELS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDraft:
+    """What a caller says of a model."""
+
+    display_name: str = ""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as the registry has it."""
+
+    model_id: str
+    uid: str
+    etag: str
+    display_name: str
+    description: str
+    labels: Mapping[str, str]
+    create_time: datetime
+    update_time: datetime
+
+
+async def create_model(session: AsyncSession, model_id: str, draft: ModelDraft) -> Model:
+    """Make a model.
+
+    Raises:
+        FieldInvalid: The id or the draft is not legal.
+        ModelAlreadyExists: The id is taken.
+    """
+    check_id(model_id, "model_id")
+    check_texts(draft.display_name, draft.description, draft.labels, "model")
+    if not await _insert_model(session, model_id, draft):
+        raise ModelAlreadyExists(
+            f"the model {model_id!r} exists already", field="model_id", details={"model": model_id}
+        )
+    return await get_model(session, model_id)
+
+
+async def ensure_model(session: AsyncSession, model_id: str) -> None:
+    """Make a model unless it exists."""
+    await _insert_model(session, check_id(model_id, "model"), ModelDraft())
+
+
+async def get_model(session: AsyncSession, model_id: str) -> Model:
+    """Return a model.
+
+    Raises:
+        ModelNotFound: There is none.
+    """
+    return _model(await get_model_row(session, model_id))
+
+
+async def list_models(session: AsyncSession, page: Page) -> list[Model]:
+    """Return one page of models by id, and one more if there is a next page."""
+    query = select(ModelRow).order_by(ModelRow.model_id).limit(page.size + 1)
+    if page.after is not None:
+        query = query.where(ModelRow.model_id > page.after)
+    return [_model(row) for row in await session.scalars(query)]
+
+
+async def get_model_row(
+    session: AsyncSession, model_id: str, *, for_update: bool = False
+) -> ModelRow:
+    """Return a model's row, locked until the transaction ends if that is asked for.
+
+    Raises:
+        ModelNotFound: There is none.
+    """
+    query = select(ModelRow).where(ModelRow.model_id == model_id)
+    # The row may be in the session from before the lock was had: read it again.
+    options = {"populate_existing": True} if for_update else {}
+    query = query.with_for_update() if for_update else query
+    row = await session.scalar(query.execution_options(**options))
+    if row is None:
+        raise ModelNotFound(f"there is no model {model_id!r}", details={"model": model_id})
+    return row
+
+
+def check_texts(
+    display_name: str, description: str, labels: Mapping[str, str], field_path: str
+) -> None:
+    """Bound what callers write about a resource.
+
+    Raises:
+        FieldInvalid: Something is too long, or there are too many labels.
+    """
+    for name, value, longest in (
+        ("display_name", display_name, 63),
+        ("description", description, 10_000),
+    ):
+        if len(value) > longest or "\0" in value:
+            raise FieldInvalid(
+                f"{name} must be at most {longest} characters, without NUL",
+                field=f"{field_path}.{name}",
+            )
+    if len(labels) > MAX_LABELS or any(not _label_fits(*item) for item in labels.items()):
+        raise FieldInvalid(
+            f"labels must be at most {MAX_LABELS}, with keys of 1 to 63 characters and values"
+            " of at most 255, without NUL",
+            field=f"{field_path}.labels",
+        )
+
+
+def _label_fits(key: str, value: str) -> bool:
+    return 0 < len(key) <= 63 and len(value) <= 255 and "\0" not in key + value  # noqa: PLR2004 - said in the error
+
+
+async def _insert_model(session: AsyncSession, model_id: str, draft: ModelDraft) -> bool:
+    values = {
+        "model_id": model_id,
+        "display_name": draft.display_name,
+        "description": draft.description,
+        "labels": dict(draft.labels),
+    }
+    # Two callers may make the same model at once: the database decides, without an error.
+    statement = insert(ModelRow).values(values).on_conflict_do_nothing().returning(ModelRow.id)
+    return await session.scalar(statement) is not None
+
+
+def _model(row: ModelRow) -> Model:
+    return Model(
+        model_id=row.model_id,
+        uid=str(row.uid),
+        etag=f'"{row.id}-{row.revision}"',
+        display_name=row.display_name,
+        description=row.description,
+        labels=row.labels,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )

@@ -1,0 +1,75 @@
+"""What is known about a version besides its files: plain values, kept as JSON."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of merit, finite."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why something was refused: a word for programs, a sentence for people."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a version comes from; names are resource names, empty when unknown."""
+
+    training_job: str = ""
+    dataset_version: str = ""
+    dataset_sha256: str = ""
+    libraries: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ParityCheck:
+    """The comparison of a pipeline with its ONNX graph on one set of rows.
+
+    Attributes:
+        rows: The set, such as `holdout` or `unseen categories`.
+        row_count: How many rows were compared.
+        label_mismatch_count: On how many the labels differ; 0 for regression.
+        max_difference: The largest difference of a probability, or of a value divided
+            by the target's standard deviation, beyond the distance between neighbouring
+            FP32 numbers: no FP32 answer could be nearer.
+        tolerance: The largest difference that is let through.
+        passed: Whether labels agree and the difference is within the tolerance.
+    """
+
+    rows: str
+    row_count: int
+    label_mismatch_count: int
+    max_difference: float
+    tolerance: float
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """How far an ONNX graph is from the pipeline it was converted from."""
+
+    passed: bool
+    checks: tuple[ParityCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionReport:
+    """What admission found when it ran a version in a process of its own."""
+
+    load_us: int
+    row_p50_us: float
+    row_p99_us: float
+    memory_bytes: int
+    golden_row_count: int
+    golden_max_difference: float
+    onnxruntime_version: str
+    create_time: datetime

@@ -1,0 +1,217 @@
+"""The composition root: builds every object once, and takes it all down in reverse.
+
+Read `serve` from top to bottom to know the system.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from grpc import aio
+from sqlalchemy import URL
+
+from registry.changes import REGISTRY_CHANGED
+from registry.child_process import ChildLimits
+from registry.requests import forget_old_requests
+from registry.servicer import RegistryServicer
+from registry.transactions import DATABASE_AWAY, Sessions, begin
+from registry.transfers import ArtifactTransfers
+from server.database import ChangeListener
+from server.errors import CannotStart
+from server.health import SERVING, HealthServicer
+from server.listener import SERVICES, Servicers, make_server
+from server.serving_source import ServingSource
+from server.settings import Settings, worker_environment
+from server.storage import Storage, open_storage
+from server.worker_process import WorkerProcess
+from serving.policy import ServingPolicy
+from serving.predictor import Predictor
+from serving.reconciler import Reconciler
+from serving.servicer import InferenceServicer
+from training.claims import ClaimTimes
+from training.followers import JobFollowers
+from training.jobs import JOBS_CHANGED
+from training.queue import make_app
+from training.runner import Runner, RunnerParts
+from training.servicer import DatasetServicer, TrainingServicer
+from training.table_reader import TableReader
+from training.table_uploads import TableUploads
+from training.worker import Worker
+
+_HOUSEKEEPING_SECONDS = 3600.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that is SERVING.
+
+    Attributes:
+        address: HOST:PORT, the port as it really is.
+        broken: Is set when a part of it ended that must not; it should be stopped then.
+    """
+
+    address: str
+    broken: asyncio.Event
+
+
+@asynccontextmanager
+async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Serving]:
+    """Serve for as long as the context is open.
+
+    Args:
+        settings: What the operator set.
+        with_worker: Whether to run a training worker beside the server.
+    """
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(open_storage(settings))
+        source = ServingSource(storage.sessions, storage.store)
+        registry_changed = asyncio.Event()
+        policy = _policy(settings)
+        reconciler = Reconciler(source.read_snapshot, source.read_model, registry_changed, policy)
+        predictor = Predictor(reconciler, policy)
+        stack.callback(predictor.close)
+        followers = JobFollowers(storage.sessions)
+        health = HealthServicer(SERVICES)
+        servicers = _make_servicers(settings, storage, predictor, followers, health)
+        server = make_server(settings, servicers)
+        address = _bind(server, settings.grpc_address)
+
+        broken = asyncio.Event()
+        run = await _enter_background(stack, broken)
+        changes = {
+            REGISTRY_CHANGED: lambda _: registry_changed.set(),
+            JOBS_CHANGED: followers.notify,
+        }
+        run(ChangeListener(storage.url, changes).run())
+        run(reconciler.run())
+        run(_keep_house(storage.sessions))
+        await reconciler.wait_until_ready()
+        if with_worker:
+            run(_make_worker_process(settings, storage.url).run())
+
+        await server.start()
+        stack.push_async_callback(_drain, server, health, followers, settings)
+        health.set_all(SERVING)
+        yield Serving(address, broken)
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+    """Build a training worker."""
+    async with open_storage(settings) as storage:
+        limits = ChildLimits(
+            memory_bytes=settings.training_memory_mb << 20, seconds=settings.training_seconds
+        )
+        parts = RunnerParts(
+            sessions=storage.sessions,
+            store=storage.store,
+            admission=storage.admission,
+            children=storage.children,
+            limits=limits,
+            folder=settings.home / "work",
+            times=ClaimTimes(timedelta(seconds=settings.lease_seconds), settings.training_attempts),
+        )
+        yield Worker(make_app(storage.url), storage.sessions, Runner(parts))
+
+
+def _make_servicers(
+    settings: Settings,
+    storage: Storage,
+    predictor: Predictor,
+    followers: JobFollowers,
+    health: HealthServicer,
+) -> Servicers:
+    limits = ChildLimits(
+        memory_bytes=settings.ingest_memory_mb << 20, seconds=settings.ingest_seconds
+    )
+    reader = TableReader(storage.store, storage.children, limits, settings.home / "work")
+    sessions, store = storage.sessions, storage.store
+    uploads = TableUploads(sessions, store, reader, settings.max_dataset_mb << 20)
+    transfers = ArtifactTransfers(sessions, store, settings.max_artifact_mb << 20)
+    return Servicers(
+        registry=RegistryServicer(sessions, transfers, storage.admission),
+        datasets=DatasetServicer(sessions, uploads),
+        training=TrainingServicer(sessions, followers),
+        inference=InferenceServicer(predictor, version("modelyard-server")),
+        health=health,
+    )
+
+
+def _policy(settings: Settings) -> ServingPolicy:
+    return ServingPolicy(
+        poll_seconds=settings.refresh_seconds,
+        on_demand_versions=settings.on_demand_models,
+        input_elements=settings.max_batch_elements,
+    )
+
+
+def _make_worker_process(settings: Settings, url: URL) -> WorkerProcess:
+    text = url.render_as_string(hide_password=False)
+    return WorkerProcess(worker_environment(settings, text))
+
+
+def _bind(server: aio.Server, address: str) -> str:
+    """Take the port; a port that is taken ends the start with a sentence."""
+    host = address.rpartition(":")[0]
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        port = 0
+    if port == 0:
+        raise CannotStart(f"can't listen on {address}: is another server there already?")
+    return f"{host}:{port}"
+
+
+async def _enter_background(
+    stack: AsyncExitStack, broken: asyncio.Event
+) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Make what runs coroutines beside the server, until the stack is closed.
+
+    None of them ends by itself; one that does sets the event.
+    """
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def end() -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def run(work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(report)
+
+    def report(task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            log.error("a part of the server ended", exc_info=task.exception())
+            broken.set()
+
+    stack.push_async_callback(end)
+    return run
+
+
+async def _drain(
+    server: aio.Server, health: HealthServicer, followers: JobFollowers, settings: Settings
+) -> None:
+    """Stop in the order that loses no call: say so, wait, end streams, finish, close."""
+    health.stop()
+    await asyncio.sleep(settings.drain_seconds)
+    followers.close()
+    await server.stop(settings.grace_seconds)
+
+
+async def _keep_house(sessions: Sessions) -> None:
+    while True:
+        try:
+            async with begin(sessions) as session:
+                await forget_old_requests(session)
+        except DATABASE_AWAY:
+            log.warning("the database does not answer; old requests are forgotten later")
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)

@@ -1,0 +1,95 @@
+"""The form of every interceptor here: something done around a call, of whatever kind."""
+
+# The type stubs have generic classes where the library has plain ones.
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc import aio
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call as interceptors see it.
+
+    Attributes:
+        method: The full path, `/package.Service/Method`.
+        unary: Whether one request has one answer.
+        context: gRPC's view of the call.
+    """
+
+    method: str
+    unary: bool
+    context: aio.ServicerContext[Any, Any]
+
+
+class AroundInterceptor(aio.ServerInterceptor):
+    """Runs `around` around every handler; subclasses say what that does."""
+
+    def __init__(self) -> None:
+        # Handlers are fixed once the server starts: wrap each one once.
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def around(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """Do something before, after, or on the failure of a call."""
+        raise NotImplementedError
+
+    async def intercept_service(
+        self, continuation: Any, handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Wrap the handler of a method; methods that do not exist stay that way."""
+        method = handler_call_details.method
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        if method not in self._wrapped:
+            self._wrapped[method] = self._wrap(method, handler)
+        return self._wrapped[method]
+
+    def _wrap(
+        self, method: str, handler: grpc.RpcMethodHandler[Any, Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        unary = not (handler.request_streaming or handler.response_streaming)
+        if handler.response_streaming:
+            behavior = handler.stream_stream or handler.unary_stream
+            wrapped: Any = self._around_stream(method, behavior)
+        else:
+            behavior = handler.stream_unary or handler.unary_unary
+            wrapped = self._around_answer(method, behavior, unary=unary)
+        return _make_handler(handler, wrapped)
+
+    def _around_answer(self, method: str, behavior: Any, *, unary: bool) -> Any:
+        async def answer(request: Any, context: Any) -> Any:
+            async with self.around(Call(method, unary, context)):
+                return await behavior(request, context)
+
+        return answer
+
+    def _around_stream(self, method: str, behavior: Any) -> Any:
+        async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+            async with self.around(Call(method, False, context)):  # noqa: FBT003 - a field of Call
+                async for message in behavior(request, context):
+                    yield message
+
+        return answer
+
+
+def _make_handler(
+    handler: grpc.RpcMethodHandler[Any, Any], behavior: Any
+) -> grpc.RpcMethodHandler[Any, Any]:
+    make: Any = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[bool(handler.request_streaming), bool(handler.response_streaming)]
+    made: grpc.RpcMethodHandler[Any, Any] = make(
+        behavior,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+    return made

@@ -1,0 +1,103 @@
+"""Which services and interceptors there are, in which order and why, and where they listen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health_pb2_grpc
+
+from modelyard.inference.v1 import inference_pb2_grpc
+from modelyard.registry.v1 import registry_pb2_grpc
+from modelyard.training.v1 import datasets_pb2_grpc, training_pb2_grpc
+from registry.servicer import RegistryServicer
+from server.health import HealthServicer
+from server.interceptors.around import AroundInterceptor
+from server.interceptors.deadlines import DeadlinesInterceptor
+from server.interceptors.errors import ErrorsInterceptor
+from server.interceptors.logging import LoggingInterceptor
+from server.interceptors.request_id import RequestIdInterceptor
+from server.reflection import STANDARD_INFERENCE, add_reflection
+from server.settings import Settings
+from serving.servicer import InferenceServicer
+from training.servicer import DatasetServicer, TrainingServicer
+
+SERVICES = [
+    "modelyard.registry.v1.RegistryService",
+    "modelyard.training.v1.DatasetService",
+    "modelyard.training.v1.TrainingService",
+    "modelyard.inference.v1.InferenceService",
+    STANDARD_INFERENCE,
+]
+"""Every service that health knows by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servicers:
+    """Who answers."""
+
+    registry: RegistryServicer
+    datasets: DatasetServicer
+    training: TrainingServicer
+    inference: InferenceServicer
+    health: HealthServicer
+
+
+def make_interceptors(settings: Settings) -> list[AroundInterceptor]:
+    """List the interceptors, outermost first."""
+    return [
+        RequestIdInterceptor(),  # first, so that every later line and error carries the id
+        LoggingInterceptor(),  # outside of errors, so that it sees the status they become
+        ErrorsInterceptor(),  # outside of all that may refuse a call by raising
+        DeadlinesInterceptor(settings.default_deadline_seconds),  # the handler's time only
+    ]
+
+
+def make_server(settings: Settings, servicers: Servicers) -> aio.Server:
+    """Make a server with everything on it, not started and without a port."""
+    most_bytes = settings.max_message_mb << 20
+    server = aio.server(
+        interceptors=make_interceptors(settings),
+        options=[
+            ("grpc.max_receive_message_length", most_bytes),
+            ("grpc.max_send_message_length", most_bytes),
+            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.max_concurrent_streams", 1000),
+        ],
+    )
+    registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicers.registry, server)
+    datasets_pb2_grpc.add_DatasetServiceServicer_to_server(servicers.datasets, server)
+    training_pb2_grpc.add_TrainingServiceServicer_to_server(servicers.training, server)
+    inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicers.inference, server)
+    _add_standard_inference(server, servicers.inference)
+    health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
+    if settings.reflection:
+        add_reflection(server, [*SERVICES[:-1], "grpc.health.v1.Health"])
+    return server
+
+
+def _add_standard_inference(server: aio.Server, servicer: InferenceServicer) -> None:
+    """Register the inference handlers once more, under the name that stock clients use."""
+    taken = _HandlerTaker()
+    add: Callable[..., None] = inference_pb2_grpc.add_InferenceServiceServicer_to_server
+    add(servicer, taken)
+    generic = grpc.method_handlers_generic_handler(STANDARD_INFERENCE, taken.handlers)
+    server.add_generic_rpc_handlers((generic,))
+
+
+class _HandlerTaker:
+    """Stands in for a server to get hold of the handlers that generated code makes."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Any] = {}
+
+    def add_generic_rpc_handlers(self, handlers: Any) -> None:
+        """Take no notice: the same handlers come by name."""
+
+    def add_registered_method_handlers(self, _service: str, handlers: dict[str, Any]) -> None:
+        """Keep the handlers."""
+        self.handlers = handlers

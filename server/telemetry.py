@@ -1,0 +1,52 @@
+"""The log: one form for our lines and those of libraries, on standard error."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from server.settings import Settings
+
+# Without the values of variables: they may be secrets, and take seconds to write.
+_PLAIN_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+# Libraries that tell every step at level info.
+_TALKATIVE = ("procrastinate", "alembic", "psycopg.pool", "asyncio")
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Write the log in the form and detail that were asked for."""
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    after: list[Any] = (
+        [_PLAIN_TRACEBACKS, structlog.processors.JSONRenderer()]
+        if settings.log_format == "json"
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
+    )
+    structlog.configure(
+        processors=[*before, *after],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    _join_standard_logging(before, after, settings.log_level)
+
+
+def _join_standard_logging(before: list[Any], after: list[Any], level: str) -> None:
+    """Give lines of the standard library's logging the same form."""
+    handler = logging.StreamHandler(sys.stderr)
+    remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[remove, *after])
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)

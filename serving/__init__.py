@@ -1,0 +1,1 @@
+"""What is loaded: from the wanted version to the answer."""

@@ -1,0 +1,161 @@
+"""Kills at bad moments: nothing acknowledged is lost, nothing happens twice."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from modelyard import Client, ModelyardError
+from modelyard.training.v1.training_pb2 import TrainingJob
+from tests.support import onnx_models
+from tests.support.penguins import penguin_csv
+from tests.support.server_process import ServerProcess, wait_for
+
+SLOW = {"trees": 150}
+
+
+def slow_table() -> bytes:
+    """Make a table on which a forest takes a second or so."""
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(1500, 12)).round(4)
+    classes = (rows[:, 0] + rows[:, 1] ** 2 > 0.5).astype(int)
+    header = ",".join([f"x{i}" for i in range(12)] + ["y"])
+    lines = [",".join(map(str, [*row, label])) for row, label in zip(rows, classes, strict=True)]
+    return "\n".join([header, *lines]).encode()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(tmp_path / "home") as process:
+        yield process
+
+
+def start_slow_job(client: Client) -> TrainingJob:
+    """Start a job and return once its fit has begun."""
+    client.upload_dataset("slow", slow_table())
+    job = client.train("m", "slow", "y", trainer="random-forest", settings=SLOW)
+    for event in client.watch_training_job(job):
+        if event.stage == "fit":
+            break
+    return job
+
+
+def check_one_version(client: Client, job: TrainingJob) -> None:
+    """Wait for the job's end; there must be the one version that it made."""
+    done = client.wait_for_training_job(job)
+    assert done.state == TrainingJob.STATE_SUCCEEDED, done.fault
+    assert done.attempt >= 2
+    versions = client.list_model_versions("m")
+    assert [version.name for version in versions] == [done.model_version]
+    assert client.predict("m", {f"x{i}": 0.0 for i in range(12)}).model_version == "1"
+
+
+def test_a_job_survives_the_death_of_its_server(server: ServerProcess) -> None:
+    with server.connect() as client:
+        job = start_slow_job(client)
+    server.kill()
+    server.start()
+    with server.connect() as client:
+        check_one_version(client, job)
+
+
+def test_a_job_survives_the_death_of_its_worker(server: ServerProcess) -> None:
+    with server.connect() as client:
+        job = start_slow_job(client)
+        os.kill(server.worker_pid(), signal.SIGKILL)
+        check_one_version(client, job)
+
+
+def test_a_job_survives_a_stop_and_a_start(server: ServerProcess) -> None:
+    with server.connect() as client:
+        job = start_slow_job(client)
+    assert server.stop() == 0
+    server.start()
+    with server.connect() as client:
+        check_one_version(client, job)
+
+
+def test_a_running_job_is_cancelled(server: ServerProcess) -> None:
+    with server.connect() as client:
+        job = start_slow_job(client)
+        client.cancel_training_job(job)
+        done = client.wait_for_training_job(job)
+        assert done.state == TrainingJob.STATE_CANCELLED
+        assert client.list_model_versions("m") == []
+
+
+def test_kills_during_writes_lose_no_acknowledged_version(
+    server: ServerProcess, pytestconfig: pytest.Config
+) -> None:
+    kills: int = pytestconfig.getoption("--kills")
+    model = onnx_models.double_model()
+    acknowledged: list[str] = []
+    for round_ in range(kills):
+        written = threading.Event()
+
+        def write(written: threading.Event = written) -> None:
+            with server.connect() as client:
+                try:
+                    while True:
+                        acknowledged.append(client.push("m", model).name)
+                        written.set()
+                except ModelyardError:
+                    pass  # the server was killed under it
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert written.wait(60), f"no version in round {round_}\n{server.log}"
+        server.kill()
+        writer.join(60)
+        assert not writer.is_alive()
+        server.start()
+    with server.connect() as client:
+        states = {version.name: version.state for version in client.list_model_versions("m")}
+        assert len(set(acknowledged)) == len(acknowledged) >= kills
+        for name in acknowledged:
+            assert states[name] == 2, f"{name} was acknowledged as ACTIVE"
+        answer = client.predict("m", np.ones((1, 3), dtype=np.float32))
+        np.testing.assert_array_equal(answer.outputs["y"], [[2, 2, 2]])
+
+
+def test_the_death_of_the_database_is_survived(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.push("m", onnx_models.double_model())
+        wait_for(client.ready)
+        postmaster = server.home / "postgres" / "data" / "postmaster.pid"
+        os.kill(int(postmaster.read_text().split()[0]), signal.SIGKILL)
+        answer = client.predict("m", np.ones((1, 3), dtype=np.float32))
+        assert answer.model_version == "1"
+        wait_for(lambda: made_again(client))
+        assert client.push("m", onnx_models.double_model()).name == "models/m/versions/2"
+
+
+def made_again(client: Client) -> bool:
+    """Tell whether the registry answers; until then it must say that it is away."""
+    try:
+        return bool(client.get_model("m").name)
+    except ModelyardError as error:
+        if error.code != grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
+
+
+def test_an_orphaned_worker_ends_with_its_server(server: ServerProcess) -> None:
+    pid = server.worker_pid()
+    server.kill()
+    wait_for(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid))
+
+
+def _is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_sigterm_ends_the_server_with_code_0(server: ServerProcess) -> None:
+    with server.connect() as client:
+        client.upload_dataset("penguins", penguin_csv())
+    assert server.stop() == 0

@@ -1,0 +1,80 @@
+import asyncio
+
+import pytest
+
+from registry import models
+from registry.errors import FieldInvalid, ModelAlreadyExists, ModelNotFound
+from registry.models import ModelDraft
+from registry.paging import read_page, write_token
+from registry.transactions import Sessions, begin
+
+
+async def test_a_model_is_found_as_it_was_made(sessions: Sessions) -> None:
+    draft = ModelDraft("Penguins", "tells species", {"team": "birds"})
+    async with begin(sessions) as session:
+        made = await models.create_model(session, "penguins", draft)
+    async with begin(sessions) as session:
+        found = await models.get_model(session, "penguins")
+    assert found == made
+    assert (found.display_name, found.labels) == ("Penguins", {"team": "birds"})
+
+
+async def test_a_taken_id_is_refused(sessions: Sessions) -> None:
+    async with begin(sessions) as session:
+        await models.create_model(session, "m", ModelDraft())
+    with pytest.raises(ModelAlreadyExists):
+        async with begin(sessions) as session:
+            await models.create_model(session, "m", ModelDraft())
+
+
+async def test_ten_at_once_make_one_model(sessions: Sessions) -> None:
+    async def create() -> bool:
+        try:
+            async with begin(sessions) as session:
+                await models.create_model(session, "m", ModelDraft())
+        except ModelAlreadyExists:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*[create() for _ in range(10)])) == 1
+
+
+async def test_validating_only_stores_nothing(sessions: Sessions) -> None:
+    async with begin(sessions, validate_only=True) as session:
+        await models.create_model(session, "m", ModelDraft())
+    with pytest.raises(ModelNotFound):
+        async with begin(sessions) as session:
+            await models.get_model(session, "m")
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (ModelDraft(display_name="x" * 64), "model.display_name"),
+        (ModelDraft(description="a\0b"), "model.description"),
+        (ModelDraft(labels={"": "x"}), "model.labels"),
+        (ModelDraft(labels={"k": "v" * 256}), "model.labels"),
+        (ModelDraft(labels={str(i): "" for i in range(65)}), "model.labels"),
+    ],
+)
+async def test_long_texts_are_refused(sessions: Sessions, draft: ModelDraft, field: str) -> None:
+    with pytest.raises(FieldInvalid) as caught:
+        async with begin(sessions) as session:
+            await models.create_model(session, "m", draft)
+    assert caught.value.field == field
+
+
+async def test_pages_meet_without_gap_or_overlap(sessions: Sessions) -> None:
+    names = [f"m{i:02d}" for i in range(7)]
+    async with begin(sessions) as session:
+        for name in names:
+            await models.create_model(session, name, ModelDraft())
+    seen: list[str] = []
+    token = ""
+    while token or not seen:
+        page = read_page("models", 3, token)
+        async with begin(sessions) as session:
+            found = await models.list_models(session, page)
+        seen += [model.model_id for model in found[:3]]
+        token = write_token("models", seen[-1]) if len(found) > 3 else ""
+    assert seen == names

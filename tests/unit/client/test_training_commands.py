@@ -1,0 +1,194 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from typer.testing import Result
+
+from modelyard import ModelVersion, ModelyardError, TrainingEvent, TrainingJob
+from modelyard.registry.v1.resources_pb2 import Fault
+from tests.unit.client.yard import Context, Yard
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def yard() -> Yard:
+    one = ModelVersion(name="models/penguins/versions/1", state=ModelVersion.STATE_ACTIVE)
+    two = ModelVersion(name="models/penguins/versions/3", state=ModelVersion.STATE_ACTIVE)
+    two.aliases.append("champion")
+    two.metrics.add(name="accuracy", value=0.98765)
+    return Yard(versions={it.name: it for it in [one, two]})
+
+
+TRAIN = ["train", "penguins", "--dataset", "birds", "--target", "species"]
+
+
+def end_jobs(yard: Yard, state: TrainingJob.State.ValueType, **fields: Any) -> None:
+    """Let the job end before it is looked at."""
+
+    def end(_: Context) -> None:
+        for job in yard.jobs.values():
+            job.MergeFrom(TrainingJob(state=state, **fields))
+
+    yard.before["GetTrainingJob"] = [end]
+    yard.events = [
+        TrainingEvent(sequence=1, state=TrainingJob.STATE_QUEUED),
+        TrainingEvent(sequence=2, stage="fit", progress_percent=40, message="fold 2 of 5"),
+    ]
+
+
+def test_train_follows_the_job_and_shows_the_version(command: Command, yard: Yard) -> None:
+    end_jobs(yard, TrainingJob.STATE_SUCCEEDED, model_version="models/penguins/versions/3")
+    result = command(*TRAIN, "--set", "trees=50", "--set", "kind=a=b", "--task", "classification")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        "trainingJobs/job-1 trains penguins on datasets/birds/versions/latest",
+        "  0 % queued",
+        " 40 % fit fold 2 of 5",
+    ]
+    assert "accuracy" in result.stdout
+    assert dict(yard.jobs["trainingJobs/job-1"].settings) == {"trees": 50, "kind": "a=b"}
+
+
+def test_train_tells_how_to_deploy_what_is_not(command: Command, yard: Yard) -> None:
+    end_jobs(yard, TrainingJob.STATE_SUCCEEDED, model_version="models/penguins/versions/1")
+    result = command(*TRAIN, "--json")
+    assert "`modelyard promote penguins 1` deploys it" in result.stderr
+    data = json.loads(result.stdout)
+    assert data["training_job"]["state"] == "STATE_SUCCEEDED"
+    assert data["model_version"]["name"] == "models/penguins/versions/1"
+
+
+@pytest.mark.parametrize("fault", [Fault(reason="ONE_CLASS", message="one class only"), None])
+def test_a_failed_job_ends_with_one(command: Command, yard: Yard, fault: Fault | None) -> None:
+    end_jobs(yard, TrainingJob.STATE_FAILED, fault=fault)
+    result = command(*TRAIN)
+    assert result.exit_code == 1
+    assert result.stdout == "trainingJobs/job-1 made no version\n"
+    why = ": one class only (ONE_CLASS)" if fault else ""
+    assert result.stderr.splitlines()[-1] == f"error: trainingJobs/job-1 is FAILED{why}"
+
+
+def test_train_without_waiting(command: Command, yard: Yard) -> None:
+    result = command(*TRAIN, "--no-wait")
+    assert (result.exit_code, result.stdout) == (0, "trainingJobs/job-1\n")
+    assert "`modelyard jobs watch job-1` follows it" in result.stderr
+    assert not yard.calls["WatchTrainingJob"]
+
+
+def test_leaving_a_job_lets_it_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("modelyard.client.Client.wait_for_training_job", leave)
+    result = command(*TRAIN)
+    assert result.exit_code == 130
+    assert (
+        "trainingJobs/job-1 goes on without you; `modelyard jobs watch job-1` follows it again"
+    ) in result.stderr
+
+
+def test_a_server_that_goes_away_is_told_with_the_way_back(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object) -> None:
+        raise ModelyardError("failed to connect to all", code=grpc.StatusCode.UNAVAILABLE)
+
+    monkeypatch.setattr("modelyard.client.Client.wait_for_training_job", lose)
+    result = command(*TRAIN)
+    assert result.exit_code == 1
+    assert "error: no server answers at 127.0.0.1:" in result.stderr
+    assert "`modelyard jobs watch job-1` follows it again when the server is back" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [
+        ("wine", "datasets/wine/versions/latest"),
+        ("datasets/wine", "datasets/wine/versions/latest"),
+        ("wine/versions/9", "datasets/wine/versions/9"),
+        ("datasets/wine/versions/9", "datasets/wine/versions/9"),
+    ],
+)
+def test_every_form_of_a_dataset_becomes_its_name(
+    command: Command, yard: Yard, dataset: str, name: str
+) -> None:
+    command("train", "m", "--dataset", dataset, "--target", "t", "--no-wait")
+    assert yard.jobs["trainingJobs/job-1"].dataset_version == name
+
+
+@pytest.fixture
+def job(yard: Yard) -> TrainingJob:
+    made = TrainingJob(
+        name="trainingJobs/j",
+        state=TrainingJob.STATE_FAILED,
+        model="models/penguins",
+        dataset_version="datasets/birds/versions/2",
+        target="species",
+        trainer="random-forest",
+        stage="fit",
+        progress_percent=40,
+        model_version="models/penguins/versions/1",
+        fault=Fault(reason="ONE_CLASS", message="[one] class only"),
+    )
+    made.settings.update({"trees": 200, "kind": "a"})
+    made.metrics.add(name="accuracy", value=0.5)
+    for field in ["create_time", "start_time", "end_time"]:
+        getattr(made, field).FromJsonString("2026-01-02T03:04:05Z")
+    yard.jobs[made.name] = made
+    return made
+
+
+@pytest.mark.usefixtures("job")
+def test_jobs_list_and_show(command: Command) -> None:
+    listed = command("jobs", "list").stdout
+    assert re.search(r"j +failed +40 % +penguins +birds/versions/2 +species +2026-01-02", listed)
+    shown = command("jobs", "show", "j").stdout
+    for part in [
+        *("trainingJobs/j", "failed, fit 40 %", "ONE_CLASS: [one] class only", "accuracy  0.5"),
+        *("trainer random-forest, kind=a, trees=200", "made models/penguins/versions/1"),
+        "trains models/penguins on datasets/birds/versions/2, target species",
+        "started 2026-01-02 03:04:05 UTC, ended",
+    ]:
+        assert part in shown
+    assert json.loads(command("jobs", "show", "trainingJobs/j", "--json").stdout)["target"]
+
+
+def test_a_job_that_waits_can_be_shown(command: Command, yard: Yard) -> None:
+    yard.jobs["trainingJobs/j"] = TrainingJob(name="trainingJobs/j", state=TrainingJob.STATE_QUEUED)
+    shown = command("jobs", "show", "j").stdout
+    assert "queued, 0 %" in shown
+    assert "trainer chosen by the server" in shown
+
+
+def test_jobs_watch_ends_as_train_does(command: Command, yard: Yard, job: TrainingJob) -> None:
+    end_jobs(yard, TrainingJob.STATE_SUCCEEDED)
+    result = command("jobs", "watch", "j")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        *("  0 % queued", " 40 % fit fold 2 of 5"),
+        "`modelyard promote penguins 1` deploys it",
+    ]
+    assert job.model_version in result.stdout
+
+
+@pytest.mark.usefixtures("job")
+def test_jobs_cancel(command: Command, yard: Yard) -> None:
+    result = command("jobs", "cancel", "j")
+    assert (result.exit_code, result.stdout) == (0, "trainingJobs/j is cancelling\n")
+    assert result.stderr == "`modelyard jobs watch j` follows it to its end\n"
+    assert yard.calls["CancelTrainingJob"] == 1
+
+
+def test_bars_are_drawn_on_a_terminal(
+    command: Command, yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (tmp_path / "birds.csv").write_bytes(b"length\n1\n2\n")
+    assert "birds.csv" in command("datasets", "upload", "birds", tmp_path / "birds.csv").stderr
+    end_jobs(yard, TrainingJob.STATE_SUCCEEDED, model_version="models/penguins/versions/3")
+    assert "40%" in command(*TRAIN).stderr

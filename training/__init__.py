@@ -1,0 +1,1 @@
+"""What is being made: datasets, jobs, workers, trainers, export to ONNX."""

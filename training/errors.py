@@ -1,0 +1,31 @@
+"""What can go wrong in training. `server/status.py` says what each becomes on the wire."""
+
+from registry.errors import DomainError
+
+
+class DatasetNotFound(DomainError):
+    """No such dataset."""
+
+
+class DatasetAlreadyExists(DomainError):
+    """The dataset id is taken."""
+
+
+class DatasetVersionNotFound(DomainError):
+    """No such version of the dataset."""
+
+
+class TableInvalid(DomainError):
+    """The table can't be read, or is over a limit."""
+
+
+class TrainingJobNotFound(DomainError):
+    """No such training job."""
+
+
+class TrainingJobAlreadyExists(DomainError):
+    """The training job id is taken."""
+
+
+class TrainingJobStateInvalid(DomainError):
+    """The job's state does not allow the call."""

@@ -1,0 +1,184 @@
+"""One fit from table to version files; run in a child process with limits.
+
+`python -m training.fit FOLDER` reads the request there, prints progress, one JSON object a
+line, and writes the outcome there, beside `model.onnx` and `golden-rows.json`. It exits with 1,
+after a traceback on standard error, only for faults of ours.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from registry import golden_rows
+from registry.child_process import OUTCOME_FILE, REQUEST_FILE
+from registry.errors import FieldInvalid
+from registry.reports import Fault, ParityReport
+from registry.signature import Signature
+from training.edge_rows import make_edge_rows
+from training.errors import TableInvalid
+from training.evaluation import measure
+from training.export import describe_signature, export_pipeline
+from training.features import (
+    build_pipeline,
+    spread_rows,
+    to_frame,
+)
+from training.fitting import (
+    MODEL_FILE,
+    FitOutcome,
+    FitProgress,
+    FitRequest,
+)
+from training.golden import choose_rows, write_golden_rows
+from training.ingest import profile_table, read_table
+from training.parity import Parity, open_session, predict
+from training.plan import Examples, Plan, Report, make_plan, take_examples
+from training.refusal import FitRefused
+from training.trainers import FAMILIES
+
+_LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy", "polars")
+_BASE_ROWS = 3
+_TRAINING_ROWS = 5000
+_LONGEST_MESSAGE = 500
+
+
+def fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
+    """Fit a pipeline, write its files into the folder and describe them.
+
+    Never raises for what is wrong with the table or the request: the outcome has the fault.
+    """
+    try:
+        # Sums of several threads depend on who is first: one thread makes equal fits equal bytes.
+        with threadpool_limits(1):
+            return _fit(request, folder, report)
+    except FitRefused as refused:
+        return FitOutcome(fault=refused.fault)
+    except TableInvalid as error:
+        return FitOutcome(fault=Fault("TABLE_INVALID", error.message))
+    except FieldInvalid as error:
+        return FitOutcome(fault=Fault("SETTINGS_INVALID", error.message))
+
+
+def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
+    report(FitProgress("read", 0, "reading the table"))
+    frame = read_table(Path(request.table_path), request.table_format)
+    table = profile_table(frame)
+    report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
+    plan = make_plan(request, table)
+    examples = take_examples(request, plan, frame, table, report)
+    pipeline = _fit_pipeline(plan, examples, report)
+
+    report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
+    metrics = measure(pipeline, *examples.select(examples.split.holdout), plan.task)
+    report(FitProgress("evaluate", 75, ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)))
+
+    report(FitProgress("export", 80, "writing the ONNX graph"))
+    classes = getattr(pipeline, "classes_", None)
+    signature = describe_signature(examples.inputs, classes)
+    model = export_pipeline(pipeline, signature, FAMILIES[plan.trainer.id])
+    (folder / MODEL_FILE).write_bytes(model)
+    report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
+    parity = _check_parity(pipeline, model, signature, examples, folder)
+    report(FitProgress("parity", 100, _describe_parity(parity)))
+    return FitOutcome(
+        fault=None if parity.passed else Fault("PARITY_FAILED", _describe_parity(parity)),
+        task=plan.task,
+        trainer=plan.trainer.id,
+        parameters=_describe_parameters(plan, request),
+        signature=signature,
+        classes=() if classes is None else tuple(_to_text(value) for value in classes.tolist()),
+        metrics=metrics,
+        parity=parity,
+        libraries={name: version(name) for name in _LIBRARIES},
+        artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
+    )
+
+
+def _fit_pipeline(plan: Plan, examples: Examples, report: Report) -> Any:
+    report(FitProgress("fit", 20, f"fitting {plan.trainer.id}"))
+    family = FAMILIES[plan.trainer.id]
+    estimator = family.build(plan.settings, plan.task, plan.seed)
+    pipeline = build_pipeline(examples.inputs, estimator, scale=family.scale)
+    rows, target = examples.select(examples.split.training)
+    with _tell_warnings(report):
+        pipeline.fit(to_frame(rows), target)
+    return pipeline
+
+
+@contextmanager
+def _tell_warnings(report: Report) -> Iterator[None]:
+    """Tell what the libraries warn of, such as a solver that stopped early, as progress."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
+        report(FitProgress("fit", 65, f"warning: {message[:_LONGEST_MESSAGE]}"))
+
+
+def _check_parity(
+    pipeline: Any, model: bytes, signature: Signature, examples: Examples, folder: Path
+) -> ParityReport:
+    """Compare on holdout and edge rows, and write the golden rows from among them."""
+    training, _ = examples.select(examples.split.training)
+    holdout, _ = examples.select(examples.split.holdout)
+    base = spread_rows(holdout, _BASE_ROWS)
+    # Training rows are where thresholds sit, so where a rounding shows first.
+    sets = {"holdout": holdout, "training": spread_rows(training, _TRAINING_ROWS)}
+    sets |= make_edge_rows(examples.inputs, training, base)
+    scale = 1.0 if hasattr(pipeline, "classes_") else float(examples.target.std()) or 1.0
+    golden = choose_rows(sets, "holdout")
+    content = write_golden_rows(signature, golden, predict(pipeline, golden), scale)
+    (folder / golden_rows.ARTIFACT_ID).write_bytes(content)
+    return Parity(pipeline, open_session(model), scale).check(sets)
+
+
+def _describe_parity(parity: ParityReport) -> str:
+    failed = [check for check in parity.checks if not check.passed]
+    rows = sum(check.row_count for check in parity.checks)
+    if not failed:
+        most = max(check.max_difference for check in parity.checks)
+        how = f"to {most:.1g}" if most else "to the last digit"
+        return f"the ONNX graph agrees with the pipeline on {rows} rows, {how}"
+    worst = max(failed, key=lambda check: check.max_difference)
+    return (
+        f"the ONNX graph differs from the pipeline on {worst.rows} by {worst.max_difference:.3g}"
+        f" (let through: {worst.tolerance:g}), {worst.label_mismatch_count} of {worst.row_count}"
+        " labels differ; try another trainer, and report this"
+    )
+
+
+def _describe_parameters(plan: Plan, request: FitRequest) -> dict[str, str]:
+    used = plan.settings.model_dump()
+    used |= {"holdout_fraction": request.holdout_fraction, "seed": request.seed}
+    return {name: _to_text(value) for name, value in used.items()}
+
+
+def _to_text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def main() -> None:
+    """Fit what the folder named on the command line asks for."""
+    folder = Path(sys.argv[1])
+    request = TypeAdapter(FitRequest).validate_json((folder / REQUEST_FILE).read_bytes())
+    outcome = TypeAdapter(FitOutcome).dump_json(fit(request, folder, _print_progress))
+    partial = folder / f"{OUTCOME_FILE}.partial"
+    partial.write_bytes(outcome)
+    partial.replace(folder / OUTCOME_FILE)
+
+
+def _print_progress(progress: FitProgress) -> None:
+    sys.stdout.write(TypeAdapter(FitProgress).dump_json(progress).decode() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

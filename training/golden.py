@@ -1,0 +1,55 @@
+"""Chooses a version's golden rows: what it must answer wherever it is loaded."""
+
+import numpy as np
+
+from registry import golden_rows
+from registry.golden_rows import GoldenRows, GoldenTensor, as_cell
+from registry.signature import Signature, TensorSpec
+from training.features import Array, Rows, spread_rows
+from training.parity import TOLERANCE, Answers, measure_spacing
+
+_ORDINARY_ROWS = 10
+_ROWS_OF_A_KIND = 5
+# Values of the extreme rows are so large that no tolerance would fit them and the others.
+_KINDS = ("missing values", "unseen categories", "non-ASCII categories")
+
+
+def choose_rows(sets: dict[str, Rows], ordinary: str) -> Rows:
+    """Choose some rows of the ordinary set and, spread over each kind of edge, a few others."""
+    chosen = [spread_rows(sets[ordinary], _ORDINARY_ROWS)]
+    chosen += [spread_rows(sets[kind], _ROWS_OF_A_KIND) for kind in _KINDS if kind in sets]
+    return {name: np.concatenate([rows[name] for rows in chosen]) for name in chosen[0]}
+
+
+def write_golden_rows(signature: Signature, rows: Rows, answers: Answers, scale: float) -> bytes:
+    """Write golden rows with the pipeline's answers.
+
+    Args:
+        signature: The model's inputs and outputs.
+        rows: The inputs.
+        answers: What the pipeline says to them.
+        scale: The target's standard deviation; 1 for classification.
+
+    Returns:
+        The artifact. Rows whose label hangs on rounding are not in it; if all are such, the
+        labels are not.
+    """
+    certain = np.flatnonzero(answers.margins > TOLERANCE)
+    keep = certain if certain.size else np.arange(len(answers.numbers))
+    numbers = answers.numbers[keep]
+    outputs = {signature.outputs[-1].name: _to_tensor(signature.outputs[-1], numbers)}
+    if certain.size:
+        label = signature.outputs[0]
+        outputs[label.name] = _to_tensor(label, answers.labels[keep])
+    inputs = {
+        spec.name: _to_tensor(spec, rows[spec.name][keep, np.newaxis]) for spec in signature.inputs
+    }
+    spacing = float(measure_spacing(numbers).max())
+    golden = GoldenRows(inputs, outputs, TOLERANCE * scale + spacing)
+    return golden_rows.to_json(golden)
+
+
+def _to_tensor(spec: TensorSpec, values: Array) -> GoldenTensor:
+    return GoldenTensor(
+        spec.datatype, values.shape, tuple(as_cell(value) for value in values.ravel().tolist())
+    )

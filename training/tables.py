@@ -1,0 +1,143 @@
+"""The tables of training. The migrations make them; a test holds the two equal."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import (
+    CheckConstraint,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from registry.json_column import AsJson
+from registry.reports import Fault, Metric
+from registry.tables import (
+    Base,
+    ModelRow,
+    new_row_id,
+    time_of_insert,
+    time_of_update,
+)
+from training.columns import Column
+from training.fitting import FeatureColumn
+
+
+class DatasetRow(Base):
+    """A dataset."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[int] = new_row_id()
+    dataset_id: Mapped[str] = mapped_column(unique=True)
+    uid: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+    display_name: Mapped[str]
+    description: Mapped[str]
+    labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    # The last number handed out. Numbers are never reused, so it only grows.
+    last_version: Mapped[int] = mapped_column(server_default="0")
+    revision: Mapped[int] = mapped_column(server_default="1")
+    create_time: Mapped[datetime] = time_of_insert()
+    update_time: Mapped[datetime] = time_of_update()
+
+
+class DatasetVersionRow(Base):
+    """A table; the bytes of its file are in the artifact store under their digest."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (
+        UniqueConstraint("dataset_row", "number"),
+        CheckConstraint("state in ('ACTIVE', 'FAILED')", name="state"),
+    )
+
+    id: Mapped[int] = new_row_id()
+    dataset_row: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    number: Mapped[int]
+    state: Mapped[str]
+    format: Mapped[str | None]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    row_count: Mapped[int]
+    columns: Mapped[tuple[Column, ...]] = mapped_column(AsJson(tuple[Column, ...]))
+    faults: Mapped[tuple[Fault, ...]] = mapped_column(AsJson(tuple[Fault, ...]))
+    create_time: Mapped[datetime] = time_of_insert()
+
+    dataset: Mapped[DatasetRow] = relationship(lazy="raise")
+
+
+class JobRow(Base):
+    """A training job: what is wanted, who works on it, what came of it."""
+
+    __tablename__ = "training_jobs"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('QUEUED', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED')",
+            name="state",
+        ),
+        ForeignKeyConstraint(
+            ["model_row", "version_number"], ["model_versions.model_row", "model_versions.number"]
+        ),
+        # Workers look for open jobs again and again; ended ones pile up beside them.
+        Index(
+            "ix_training_jobs_open",
+            "lease_end",
+            postgresql_where=text("state in ('QUEUED', 'RUNNING', 'CANCELLING')"),
+        ),
+    )
+
+    id: Mapped[int] = new_row_id()
+    job_id: Mapped[str] = mapped_column(unique=True)
+    uid: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+    state: Mapped[str]
+    model_row: Mapped[int] = mapped_column(ForeignKey("models.id"))
+    dataset_version_row: Mapped[int] = mapped_column(ForeignKey("dataset_versions.id"))
+    target: Mapped[str]
+    task: Mapped[str | None]
+    trainer: Mapped[str]
+    settings: Mapped[dict[str, JsonValue]] = mapped_column(AsJson(dict[str, JsonValue]))
+    features: Mapped[tuple[FeatureColumn, ...]] = mapped_column(AsJson(tuple[FeatureColumn, ...]))
+    holdout_fraction: Mapped[float] = mapped_column(Float(53))
+    seed: Mapped[int]
+    labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    stage: Mapped[str] = mapped_column(server_default="")
+    progress_percent: Mapped[int] = mapped_column(server_default="0")
+    # Fences: what a worker writes counts only while this is still the attempt it claimed.
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    # How many of the attempts ended because their worker was stopped, which is no one's fault.
+    releases: Mapped[int] = mapped_column(server_default="0")
+    # Until when the worker that claimed the job is believed to be alive.
+    lease_end: Mapped[datetime | None]
+    last_sequence: Mapped[int] = mapped_column(server_default="0")
+    version_number: Mapped[int | None]
+    fault: Mapped[Fault | None] = mapped_column(AsJson(Fault))
+    metrics: Mapped[tuple[Metric, ...]] = mapped_column(AsJson(tuple[Metric, ...]))
+    revision: Mapped[int] = mapped_column(server_default="1")
+    create_time: Mapped[datetime] = time_of_insert()
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+    update_time: Mapped[datetime] = time_of_update()
+
+    model: Mapped[ModelRow] = relationship(lazy="raise")
+    dataset_version: Mapped[DatasetVersionRow] = relationship(lazy="raise")
+
+
+class JobEventRow(Base):
+    """Something that happened to a job, for those who follow it."""
+
+    __tablename__ = "training_job_events"
+
+    job_row: Mapped[int] = mapped_column(ForeignKey("training_jobs.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    # The clock at this statement: events of one transaction happen one after another.
+    event_time: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    state: Mapped[str]
+    stage: Mapped[str]
+    progress_percent: Mapped[int]
+    message: Mapped[str]
+    attempt: Mapped[int]
