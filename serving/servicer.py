@@ -1,9 +1,12 @@
 """The inference service. The same instance also answers as `inference.GRPCInferenceService`."""
 
+from collections.abc import Awaitable
+from inspect import isawaitable
 from typing import Any
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from modelyard.inference.v1 import inference_pb2_grpc as pb_grpc
+from serving.loaded import LoadedVersion
 from serving.messages import answer_infer, read_infer_layout, write_metadata
 from serving.predictor import Predictor
 
@@ -54,15 +57,23 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         """Name a model's inputs and outputs."""
         return write_metadata(await self._predictor.describe(request.name, request.version))
 
-    async def ModelInfer(
+    def ModelInfer(
         self, request: pb.ModelInferRequest, context: Any
-    ) -> pb.ModelInferResponse:
-        """Run a model. Awaits nothing if the model is loaded and the run is quick."""
+    ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
+        """Run a model: at once if it is loaded and quick, else what is returned is awaited."""
+        handle = self._predictor.find(request.model_name, request.model_version)
+        return self._load_and_infer(request) if handle is None else self._infer(request, handle)
+
+    async def _load_and_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
+        handle = await self._predictor.load(request.model_name, request.model_version)
+        answer = self._infer(request, handle)
+        return await answer if isawaitable(answer) else answer
+
+    def _infer(
+        self, request: pb.ModelInferRequest, handle: LoadedVersion
+    ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
         predictor = self._predictor
-        handle = predictor.find(request.model_name, request.model_version)
-        if handle is None:
-            handle = await predictor.load(request.model_name, request.model_version)
         layout = read_infer_layout(request, handle, predictor.policy.input_elements)
         if handle.is_quick(layout.rows):
             return answer_infer(request, layout, handle)
-        return await predictor.run_aside(answer_infer, request, layout, handle)
+        return predictor.run_aside(answer_infer, request, layout, handle)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import Any
 
 import grpc
@@ -65,7 +66,9 @@ class AroundInterceptor(aio.ServerInterceptor):
     def _around_answer(self, method: str, behavior: Any, *, unary: bool) -> Any:
         async def answer(request: Any, context: Any) -> Any:
             async with self.around(Call(method, unary, context)):
-                return await behavior(request, context)
+                answer = behavior(request, context)
+                # A handler that needs not await anything is a plain function.
+                return await answer if isawaitable(answer) else answer
 
         return answer
 

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from inspect import isawaitable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,13 @@ def request(value: float = 0.5, version: str = "", rows: int = 1) -> pb.ModelInf
     return message
 
 
+async def infer(
+    servicer: InferenceServicer, message: pb.ModelInferRequest
+) -> pb.ModelInferResponse:
+    answer = servicer.ModelInfer(message, None)
+    return await answer if isawaitable(answer) else answer
+
+
 def value_of(response: pb.ModelInferResponse) -> float:
     (raw,) = response.raw_output_contents
     return float(np.frombuffer(raw, np.float32)[0])
@@ -47,10 +55,8 @@ async def test_a_quick_model_is_answered_without_awaiting(
     store: Store, reconciler: Reconciler, servicer: InferenceServicer
 ) -> None:
     await serve(store, reconciler, graphs.adder(2))
-    call = servicer.ModelInfer(request(), None)
-    with pytest.raises(StopIteration) as ended:
-        call.send(None)  # a single await would give a future back here
-    response: pb.ModelInferResponse = ended.value.value
+    response = servicer.ModelInfer(request(), None)
+    assert isinstance(response, pb.ModelInferResponse)  # and nothing that is to be awaited
     assert (response.model_name, response.model_version, response.id) == ("m", "7", "")
     assert value_of(response) == 2.5
 
@@ -71,10 +77,10 @@ async def test_slow_models_and_big_batches_leave_the_event_loop(
         return run(*args)
 
     monkeypatch.setattr(handle.model, "run", note_thread)
-    assert value_of(await servicer.ModelInfer(request(), None)) == 0.5
+    assert value_of(await infer(servicer, request())) == 0.5
     assert threads[0].startswith("run")
     await serve(store, reconciler, graphs.adder(2))
-    response = await servicer.ModelInfer(request(rows=200_000), None)
+    response = await infer(servicer, request(rows=200_000))
     assert list(response.outputs[0].shape) == [200_000, 1]
 
 
@@ -89,7 +95,7 @@ async def test_the_number_answers_whatever_was_asked_and_the_id_comes_back(
         message.id = "mine"
         message.parameters["triton_enable_empty_final_response"].bool_param = True
         message.parameters["priority"].uint64_param = 1
-        response = await servicer.ModelInfer(message, None)
+        response = await infer(servicer, message)
         assert (response.model_version, response.id) == (number, "mine")
 
 
@@ -109,7 +115,7 @@ async def test_asked_outputs_come_in_the_order_asked_for(
         message.outputs.extend(
             pb.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in names
         )
-        response = await servicer.ModelInfer(message, None)
+        response = await infer(servicer, message)
         raw = dict(
             zip([o.name for o in response.outputs], response.raw_output_contents, strict=True)
         )
@@ -142,7 +148,7 @@ async def test_what_can_t_be_found(
     message = request(version=version)
     message.model_name = model
     with pytest.raises(error):
-        await servicer.ModelInfer(message, None)
+        await infer(servicer, message)
     with pytest.raises(error):
         await servicer.ModelMetadata(pb.ModelMetadataRequest(name=model, version=version), None)
     ready = servicer.ModelReady(pb.ModelReadyRequest(name=model, version=version), None)
@@ -161,14 +167,14 @@ async def test_a_run_that_fails_and_a_request_that_does_not_fit(
     message.inputs.add(name="index", datatype="INT64", shape=[1])
     message.raw_input_contents.append(np.int64(99).tobytes())
     with pytest.raises(ModelRunFailed):
-        await servicer.ModelInfer(message, None)
+        await infer(servicer, message)
     message.raw_input_contents[0] = b""
     with pytest.raises(TensorInvalid) as caught:
-        await servicer.ModelInfer(message, None)
+        await infer(servicer, message)
     assert caught.value.field == "raw_input_contents[0]"
     message.parameters["triton_other"].bool_param = True
     with pytest.raises(TensorInvalid) as caught:
-        await servicer.ModelInfer(message, None)
+        await infer(servicer, message)
     assert caught.value.field == 'parameters["triton_other"]'
 
 
@@ -176,9 +182,9 @@ async def test_the_limit_is_the_policy_s(store: Store, reconciler: Reconciler) -
     await serve(store, reconciler, graphs.adder(2))
     strict = Predictor(reconciler, ServingPolicy(input_elements=10))
     servicer = InferenceServicer(strict, "1")
-    await servicer.ModelInfer(request(rows=10), None)
+    await infer(servicer, request(rows=10))
     with pytest.raises(TensorInvalid, match="11 elements"):
-        await servicer.ModelInfer(request(rows=11), None)
+        await infer(servicer, request(rows=11))
 
 
 async def test_metadata_needs_nothing_loaded(
@@ -194,7 +200,7 @@ async def test_metadata_needs_nothing_loaded(
     store.hold(10).set()
     await settled(reconciler)
     with pytest.raises(ModelNotServable):
-        await servicer.ModelInfer(request(version="2"), None)
+        await infer(servicer, request(version="2"))
     every = await servicer.ModelMetadata(pb.ModelMetadataRequest(name="m"), None)
     assert (every.name, every.platform, list(every.versions)) == ("m", "onnx_onnxv1", ["9", "10"])
     assert [(t.name, t.datatype, list(t.shape)) for t in (*every.inputs, *every.outputs)] == [
@@ -249,6 +255,6 @@ async def test_inference_goes_on_while_a_slow_model_runs(
     await serve(store, reconciler, graphs.adder(2))
     gate = threading.Event()
     slow = asyncio.create_task(predictor.run_aside(gate.wait))
-    assert value_of(await servicer.ModelInfer(request(), None)) == 2.5
+    assert value_of(await infer(servicer, request())) == 2.5
     gate.set()
     assert await slow
