@@ -74,8 +74,8 @@ async def run_call(stream: "Stream", request: Any = None) -> None:
         context.status_code = context.status_code or Code.CANCELLED
         raise
     except Exception:
-        log.exception("a handler failed", method=stream.head.shape.path)
         context.status_code, context.status_details = Code.UNKNOWN, "the handler failed"
+        log.exception("a handler failed", method=stream.head.shape.path)
     finally:
         stream.finish()
 

@@ -71,10 +71,16 @@ class Context:
     # What the caller is answered.
 
     async def send_initial_metadata(self, initial_metadata: Iterable[Any]) -> None:
-        """Send the headers of the answer now."""
+        """Send the headers of the answer now.
+
+        Raises:
+            UsageError: They are sent already.
+        """
+        stream = self._stream()
+        if stream.is_head_sent or stream.is_ended:
+            raise aio.UsageError("the initial metadata is sent already")
         self.initial = _check(initial_metadata)
-        self.is_touched = True
-        self._stream().send_head()
+        stream.send_head()
 
     def set_trailing_metadata(self, trailing_metadata: Iterable[Any]) -> None:
         """Set what follows the last message."""

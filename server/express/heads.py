@@ -112,7 +112,7 @@ class RequestHead:
                 self._take(rest)
         except MetadataInvalid as error:
             self.fault = str(error)
-        self.is_quick = shape.is_quick and not self.fault
+        self.is_quick = shape.is_quick and not self.fault and self.timeout != 0
 
     def _take(self, rest: list[Field]) -> None:
         custom = []

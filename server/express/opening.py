@@ -83,6 +83,8 @@ def _find(connection: "Connection", head: RequestHead) -> Route | tuple[Code, st
     """Find what answers a call, or say why nothing does."""
     if head.fault:
         return Code.INTERNAL, head.fault
+    if head.timeout == 0:
+        return Code.DEADLINE_EXCEEDED, "the deadline has passed"
     if head.shape.encoding not in ENCODINGS:
         return Code.UNIMPLEMENTED, f"grpc-encoding must be one of {', '.join(sorted(ENCODINGS))}"
     if connection.server.open_calls >= connection.limits.calls:

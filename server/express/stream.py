@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 Code = grpc.StatusCode
+_CUT_SHORT = (Code.INTERNAL, "the request ends inside a message")
 
 
 class Stream:
@@ -130,11 +131,11 @@ class Stream:
             if self._arrived and not self._arrived.done():
                 self._arrived.set_result(None)
             return
+        if self.remote_done and self.reader.held_bytes:
+            raise MessageRefused(*_CUT_SHORT)
         if len(self.requests) > 1 or (self.remote_done and not self.requests):
             raise MessageRefused(Code.UNIMPLEMENTED, "the method takes exactly one message")
         if self.remote_done:
-            if self.reader.held_bytes:
-                raise MessageRefused(Code.INTERNAL, "the request ends inside a message")
             inline.call(self, self._take_request())
 
     async def read_request(self) -> Any:
@@ -142,7 +143,7 @@ class Stream:
         while not self.requests:
             if self.remote_done:
                 if self.reader.held_bytes:
-                    raise MessageRefused(Code.INTERNAL, "the request ends inside a message")
+                    raise MessageRefused(*_CUT_SHORT)
                 return aio.EOF
             self._arrived = self.connection.loop.create_future()
             await self._arrived
