@@ -69,7 +69,7 @@ async def run_call(stream: "Stream", request: Any = None) -> None:
     except aio.AbortError:
         pass  # has ended the call already
     except MessageRefused as refused:
-        context.status_code, context.status_details = refused.code, refused.text
+        stream.refuse(refused.code, refused.text)
     except asyncio.CancelledError:
         context.status_code = context.status_code or Code.CANCELLED
         raise

@@ -36,6 +36,7 @@ from server.express.messages import PREFIX, PREFIX_BYTES
 from server.express.opening import begin_stream
 from server.express.outbox import Outbox
 from server.express.patience import Patience
+from server.express.reading import Reading
 from server.express.stream import Stream
 from server.express.table import StreamTable
 
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
         patience: How much is borne of the peer.
         greeting: How far the beginning has come.
         closing: How the connection ends.
+        reading: Whether it is read.
         heard_at: When anything came, in seconds of the loop's clock.
     """
 
@@ -86,9 +88,10 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._begun: list[int] = []
         self._unacknowledged = 0
+        self._held_bytes = 0
         self._in_burst = False
         self._flush_wanted = False
-        self._pauses: set[str] = set()
+        self.reading = Reading(self)
 
     # What the transport says.
 
@@ -127,24 +130,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Read no more while the peer reads nothing: what it asks for would pile up."""
         self.outbox.pause(self.loop.time())
-        self.pause_reading("peer")
+        self.reading.pause("peer")
 
     def resume_writing(self) -> None:
         """Go on."""
         self.outbox.resumed.set()
-        self.resume_reading("peer")
-
-    def pause_reading(self, reason: str) -> None:
-        """Read no more until that reason is gone."""
-        if not self._pauses and not self.closing.is_closed:
-            self.transport.pause_reading()
-        self._pauses.add(reason)
-
-    def resume_reading(self, reason: str) -> None:
-        """Read on if no other reason is left."""
-        self._pauses.discard(reason)
-        if not self._pauses and not self.closing.is_closed:
-            self.transport.resume_reading()
+        self.reading.resume("peer")
 
     # Frames.
 
@@ -190,7 +181,7 @@ class Connection(asyncio.Protocol):
                     self.await_message(stream_id, head)
                     continue
             self._take_frame(kind, flags, stream_id & STREAM_ID_MASK, buffer[start:stop])
-        self.patience.answered += answered
+        self.patience.earned += answered
         return position
 
     def await_message(self, stream_id: int, head: RequestHead) -> None:
@@ -202,12 +193,12 @@ class Connection(asyncio.Protocol):
         """Tell whether others should have their turn; if so, come back after theirs."""
         if self.loop.time() - self.heard_at < self.limits.turn_seconds:
             return False
-        self.pause_reading("turn")
+        self.reading.pause("turn")
         self.loop.call_soon(self._take_next_turn)
         return True
 
     def _take_next_turn(self) -> None:
-        self.resume_reading("turn")
+        self.reading.resume("turn")
         self.data_received(b"")
 
     def _end_burst(self) -> None:
@@ -287,6 +278,12 @@ class Connection(asyncio.Protocol):
     def has_partial_frame(self) -> bool:
         """Whether a frame has begun that is not whole yet."""
         return bool(self._buffer) or bool(self.blocks.open_stream)
+
+    def hold(self, change_bytes: int) -> bool:
+        """Account for bytes that are kept of calls; tell whether they may grow to that."""
+        self._held_bytes += change_bytes
+        fits = self._held_bytes <= self.limits.connection_held_bytes
+        return self.server.hold(change_bytes) and (fits or change_bytes <= 0)
 
     def note_quiet(self) -> None:
         """Take note that no call is open any more."""

@@ -16,6 +16,7 @@ class Limits:
         header_bytes: A header list, as RFC 9113 6.5.2 counts it; also of an encoded block.
         held_bytes: What is kept of half-received messages and of answers that their
             callers don't fetch, on all connections.
+        connection_held_bytes: The same on one connection.
         stream_window_bytes: What a peer may send ahead on one stream.
         connection_window_bytes: What a peer may send ahead on one connection.
         handshake_seconds: Until the first frame of a connection has come.
@@ -37,6 +38,7 @@ class Limits:
     calls: int = 20_000
     header_bytes: int = 16 << 10
     held_bytes: int = 1 << 30
+    connection_held_bytes: int = 192 << 20
     stream_window_bytes: int = 1 << 20
     connection_window_bytes: int = 16 << 20
     handshake_seconds: float = 10.0

@@ -126,6 +126,7 @@ class Outbox:
             self.window -= size
             stream.send_window -= size
             self.add(pack_frame(DATA, 0, stream.id, bytes(data[:size])))
+            self._connection.patience.earned += 1
             moved = True
             if size == len(data):
                 unsent.popleft()

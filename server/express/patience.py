@@ -5,20 +5,21 @@ from server.express.limits import Limits
 
 
 class Patience:
-    """Counts frames that do no work against calls that were answered.
+    """Counts frames that do no work against the work that was done.
 
     Args:
         limits: How many are borne.
 
     Attributes:
-        answered: Calls answered since patience last ran out; each makes up for one frame.
+        earned: Work since patience last ran out: calls answered, and frames of data that
+            the peer took. Each makes up for one frame that does none.
     """
 
-    __slots__ = ("_left", "_most", "answered")
+    __slots__ = ("_left", "_most", "earned")
 
     def __init__(self, limits: Limits) -> None:
         self._most = self._left = limits.patience
-        self.answered = 0
+        self.earned = 0
 
     def spend(self, cost: int) -> None:
         """Take note of a frame that does no work.
@@ -29,8 +30,8 @@ class Patience:
         self._left -= cost
         if self._left > 0:
             return
-        self._left += min(self.answered, self._most)
-        self.answered = 0
+        self._left += min(self.earned, self._most)
+        self.earned = 0
         if self._left <= 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "patience")
 

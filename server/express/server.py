@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import grpc
 from grpc import aio
@@ -21,6 +22,7 @@ from server.express.routes import Handler, Routes
 from server.express.watch import watch
 
 _BACKLOG = 1024
+_GOODBYE_SECONDS = 1.0
 _STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
 
 
@@ -142,9 +144,18 @@ class ExpressServer:
                 connection.table.refuse_all(*_STOPPING)
         for connection in list(self.connections):
             connection.closing.close()
+        await self._wait_for_goodbyes()
         if self._watching:
             self._watching.cancel()
         self._stopped.set()
+
+    async def _wait_for_goodbyes(self) -> None:
+        """Let what is written reach the peers; one that takes nothing is not waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                while self.connections:
+                    self._quiet.clear()
+                    await self._quiet.wait()
 
     async def wait_for_termination(
         self,

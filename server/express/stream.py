@@ -175,7 +175,7 @@ class Stream:
             MessageRefused: It is more than the server keeps of all its calls.
         """
         held = self.reader.held_bytes + self._request_bytes + sum(map(len, self.unsent))
-        fits = self.connection.server.hold(held - self._held_bytes)
+        fits = self.connection.hold(held - self._held_bytes)
         self._held_bytes = held
         if not fits:
             raise MessageRefused(

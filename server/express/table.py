@@ -58,6 +58,8 @@ class StreamTable:
         self._server.open_calls -= 1
         self._connection.outbox.forget(stream.id)
         stream.release()
+        if not stream.is_cancelled:
+            self._connection.patience.earned += 1
         if not stream.remote_done:
             self._remember(stream.id)
             self._connection.outbox.add(pack_reset(stream.id, NO_ERROR))
