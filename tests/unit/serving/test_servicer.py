@@ -19,11 +19,6 @@ from tests.unit.serving import graphs
 from tests.unit.serving.store import Store, settled
 
 
-@pytest.fixture
-def servicer(predictor: Predictor) -> InferenceServicer:
-    return InferenceServicer(predictor, "1.2.3")
-
-
 def request(value: float = 0.5, version: str = "", rows: int = 1) -> pb.ModelInferRequest:
     message = pb.ModelInferRequest(model_name="m", model_version=version)
     message.inputs.add(name="x", datatype="FP32", shape=[rows, 1])
@@ -178,10 +173,15 @@ async def test_a_run_that_fails_and_a_request_that_does_not_fit(
     assert caught.value.field == 'parameters["triton_other"]'
 
 
-async def test_the_limit_is_the_policy_s(store: Store, reconciler: Reconciler) -> None:
+async def test_the_limit_is_the_policy_s(
+    store: Store,
+    reconciler: Reconciler,
+    servicer: InferenceServicer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     await serve(store, reconciler, graphs.adder(2))
     strict = Predictor(reconciler, ServingPolicy(input_elements=10))
-    servicer = InferenceServicer(strict, "1")
+    monkeypatch.setattr(servicer, "_predictor", strict)
     await infer(servicer, request(rows=10))
     with pytest.raises(TensorInvalid, match="11 elements"):
         await infer(servicer, request(rows=11))
