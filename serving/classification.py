@@ -1,5 +1,6 @@
 """The classification extension of Triton: the highest elements of an output, as text."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,8 +32,7 @@ def classify(name: str, array: Array, wanted: int, labels: Sequence[str], *, by_
         raise _refuse(name, "is neither FP32, FP64 nor whole numbers")
     if array.size > _MOST_ELEMENTS:
         raise _refuse(name, f"has {array.size} elements, more than {_MOST_ELEMENTS}")
-    count = len(array) if by_row else 1
-    rows = array.reshape(count, array.size // max(count, 1))
+    rows = array.reshape(len(array), math.prod(array.shape[1:])) if by_row else array.reshape(1, -1)
     # `~` turns the order of whole numbers round without overflow; both sorts keep NaN last.
     order = np.argsort(~rows if rows.dtype.kind in "iu" else -rows, axis=1, kind="stable")
     picked = order[:, :wanted]

@@ -1,9 +1,8 @@
 """Messages of an inference <-> values; pure functions."""
 
-import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from time import perf_counter_ns
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
@@ -21,16 +20,9 @@ from serving.tensors import InferLayout, read_inputs
 _FINAL = "triton_final_response"
 
 
-class WantedOutputs(NamedTuple):
-    """What a request wants to have back.
-
-    Attributes:
-        names: The outputs, in the order of the answer.
-        highest: For outputs wanted as text: how many of their highest elements.
-    """
-
-    names: list[str]
-    highest: Mapping[str, int]
+WantedOutputs = tuple[list[str], Mapping[str, int]]
+"""The outputs that a request wants, in the order of the answer; and for those wanted as text,
+how many of their highest elements."""
 
 
 def read_wanted_outputs(
@@ -55,7 +47,7 @@ def read_wanted_outputs(
         if output.parameters and (count := read_classification(name, output.parameters)):
             highest[name] = count
         names.append(name)
-    return WantedOutputs(names or known, highest)
+    return names or known, highest
 
 
 def answer_infer(
@@ -72,7 +64,7 @@ def answer_infer(
         layout: Its inputs, checked.
         wanted: Its outputs, checked.
         handle: The version that answers.
-        begun: When this began, by `time.perf_counter_ns`.
+        begun: When this began, by `perf_counter_ns`.
 
     Returns:
         The answer, and when its parts were done.
@@ -81,17 +73,18 @@ def answer_infer(
         TensorInvalid: The elements do not fit the model, or an output its classification.
         ModelRunFailed: The model failed.
     """
+    names, highest = wanted
     feeds = read_inputs(layout, request.raw_input_contents)
-    read = time.perf_counter_ns()
-    arrays = handle.model.run(feeds, wanted.names)
-    ran = time.perf_counter_ns()
+    read = perf_counter_ns()
+    arrays = handle.model.run(feeds, names)
+    ran = perf_counter_ns()
     types: Mapping[str, str] = handle.output_types
-    if wanted.highest:
+    if highest:
         arrays = _classify(handle.version, wanted, arrays)
-        types = {**types, **dict.fromkeys(wanted.highest, "BYTES")}
-    response = write_answer(handle.version, wanted.names, types, arrays)
+        types = {**types, **dict.fromkeys(highest, "BYTES")}
+    response = write_answer(handle.version, names, types, arrays)
     response.id = request.id
-    return response, (begun, read, ran, time.perf_counter_ns())
+    return response, (begun, read, ran, perf_counter_ns())
 
 
 def answer_infer_aside(
@@ -101,16 +94,17 @@ def answer_infer_aside(
     handle: LoadedVersion,
 ) -> tuple[pb.ModelInferResponse, RunTimes]:
     """Do `answer_infer` in a thread, where it begins when the thread does."""
-    return answer_infer(request, layout, wanted, handle, time.perf_counter_ns())
+    return answer_infer(request, layout, wanted, handle, perf_counter_ns())
 
 
 def _classify(version: ServableVersion, wanted: WantedOutputs, arrays: list[Array]) -> list[Array]:
     by_row = takes_rows(version.signature)
+    names, highest = wanted
     return [
-        classify(name, array, count, version.classes, by_row=by_row)
-        if (count := wanted.highest.get(name))
+        classify(name, array, highest[name], version.classes, by_row=by_row)
+        if name in highest
         else array
-        for name, array in zip(wanted.names, arrays, strict=True)
+        for name, array in zip(names, arrays, strict=True)
     ]
 
 

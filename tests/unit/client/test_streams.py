@@ -16,7 +16,7 @@ def test_both_sides_of_a_call_can_stream_without_an_event_loop() -> None:
             yield word
 
     server = grpc.server(ThreadPoolExecutor(1))
-    handler = grpc.stream_stream_rpc_method_handler(shout)
+    handler: Any = grpc.stream_stream_rpc_method_handler(shout)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("s", {"m": handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
