@@ -78,7 +78,7 @@ def test_abuse_is_invalid_and_names_the_tensor(channel: grpc.Channel, service: s
         with pytest.raises(grpc.RpcError) as caught:
             infer(message)
         assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-        assert name in caught.value.details()
+        assert name in str(caught.value.details())
         assert reason_of(caught.value) == "TENSOR_INVALID"
 
 
