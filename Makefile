@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STOCK := .venv-stock
+PERF := .perf-analyzer
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
 ARGS ?=
@@ -32,13 +33,18 @@ $(STOCK_INSTALLED): requirements/uv.txt requirements/stock-clients.txt
 	$(call install,$(STOCK),requirements/stock-clients.txt)
 	touch $@
 
+# Triton's load generator. Where it can't be had, the folder says why and its test is skipped.
+$(PERF)/.tried: requirements/perf-analyzer.txt tests/e2e/stock/get-perf-analyzer $(INSTALLED)
+	tests/e2e/stock/get-perf-analyzer $(BIN)/pip $(PERF)
+	touch $@
+
 demo: setup ## the whole way on real data; ARGS=--once exits at the end
 	$(BIN)/modelyard-server demo $(ARGS)
 
 serve: setup ## a server with its data in ./.modelyard
 	$(BIN)/modelyard-server serve $(ARGS)
 
-test: setup ## all tests, with coverage
+test: setup $(PERF)/.tried ## all tests, with coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -74,9 +80,9 @@ protos-released: setup ## at a release: what later changes must not break
 	$(BIN)/python protos/generate.py --image protos/released.binpb --bare
 
 requirements: setup ## pin anew after a change of requirements/*.in
-	for name in dev stock-clients uv; do \
+	for name in dev stock-clients perf-analyzer uv; do \
 	  $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet \
 	    --python-version 3.11 --output-file requirements/$$name.txt requirements/$$name.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(PERF) .build .coverage* .mypy_cache .pytest_cache .ruff_cache

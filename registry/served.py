@@ -20,12 +20,14 @@ class ServedVersion:
         sha256: The digest of its model file.
         size_bytes: The length of that file.
         signature: What goes in and comes out.
+        classes: What a classifier tells apart, in the order of its probabilities.
     """
 
     number: int
     sha256: str
     size_bytes: int
     signature: Signature
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,14 +51,16 @@ async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
             ArtifactRow.sha256,
             ArtifactRow.size_bytes,
             VersionRow.signature,
+            VersionRow.classes,
         )
         .join(VersionRow, VersionRow.model_row == ModelRow.id)
         .join(ArtifactRow, ArtifactRow.version_row == VersionRow.id)
         .where(VersionRow.state == VersionState.ACTIVE, ArtifactRow.artifact_id == MODEL_FILE)
     )
-    for model_id, number, sha256, size_bytes, signature in await session.execute(versions):
+    for model_id, number, sha256, size_bytes, signature, classes in await session.execute(versions):
         assert signature  # an ACTIVE version has one
-        models[model_id].versions.append(ServedVersion(number, sha256, size_bytes, signature))
+        version = ServedVersion(number, sha256, size_bytes, signature, classes)
+        models[model_id].versions.append(version)
     aliases = (
         select(ModelRow.model_id, AliasRow.alias_id, VersionRow.number)
         .join(AliasRow, AliasRow.model_row == ModelRow.id)

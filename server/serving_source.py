@@ -40,6 +40,7 @@ def _servable(model_id: str, model: ServedModel) -> ServableModel:
             digest=version.sha256,
             size_bytes=version.size_bytes,
             signature=version.signature,
+            classes=version.classes,
         )
         for version in model.versions
     }

@@ -162,6 +162,15 @@ class Reconciler:
             return True
         return not (self._loads.is_running(version) or self._loads.failure_of(version))
 
+    def is_loading(self, version: ServableVersion) -> bool:
+        """Tell whether the version is being loaded."""
+        return self._loads.is_running(version)
+
+    def failure_of(self, version: ServableVersion) -> str | None:
+        """Tell why the version could not be loaded the last time."""
+        failure = self._loads.failure_of(version)
+        return failure.message if failure else None
+
     async def _wait(self, task: LoadTask) -> LoadOutcome | None:
         # `wait` leaves the task alone when its caller is cancelled: others wait for it too.
         await asyncio.wait({task}, timeout=self._policy.load_wait_seconds)

@@ -25,6 +25,7 @@ class ServableVersion:
         digest: SHA-256 of the model file in hexadecimal, the file's key in the store.
         size_bytes: The size of the model file.
         signature: What goes in and comes out.
+        classes: What a classifier tells apart, in the order of its probabilities.
     """
 
     model_id: str
@@ -32,6 +33,7 @@ class ServableVersion:
     digest: str
     size_bytes: int
     signature: Signature
+    classes: tuple[str, ...] = ()
 
     @property
     def key(self) -> VersionKey:
@@ -50,10 +52,12 @@ class ServableModel:
     Attributes:
         versions: Every ACTIVE version by number.
         aliases: Alias to number.
+        is_unloaded: Whether somebody unloaded it from this server; then the rest is empty.
     """
 
     versions: Mapping[int, ServableVersion]
     aliases: Mapping[str, int]
+    is_unloaded: bool = False
 
     def aliased_versions(self) -> list[ServableVersion]:
         """List the versions that an alias points to."""
@@ -98,9 +102,15 @@ def resolve(
         VersionNotFound: The model has no ACTIVE version of that number.
         AliasNotFound: The model has no such alias.
         FieldInvalid: The text is neither a number nor an alias.
-        ModelNotServable: The model has no champion, or the alias's version is not ACTIVE.
+        ModelNotServable: The model was unloaded from this server, has no champion, or the
+            alias's version is not ACTIVE.
     """
     model = find_model(snapshot, model_id)
+    if model.is_unloaded:
+        raise ModelNotServable(
+            f"model {model_id!r} was unloaded from this server; RepositoryModelLoad loads it again",
+            details={"model": model_id},
+        )
     if version_text.isascii() and version_text.isdigit():
         return _find_number(model, model_id, version_text)
     if version_text and not ID_PATTERN.fullmatch(version_text):
