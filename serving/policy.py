@@ -12,8 +12,17 @@ class ServingPolicy:
         catch_up_seconds: How often at most the source is read because a call means what is
             not known.
         source_timeout_seconds: After this the source counts as failed.
-        concurrent_loads: How many versions are read and loaded at the same time.
-        read_timeout_seconds: After this, reading a model file counts as failed.
+        memory_bytes: What all loaded versions may take together. When another one needs
+            room, the least recently used go; a call loads them again.
+        concurrent_reads: How many model files are read at the same time.
+        concurrent_loads: How many versions are loaded at the same time.
+        concurrent_preloads: How many of those reads and loads no call waits for.
+        read_timeout_seconds: After this, reading a model file counts as failed; large
+            files get more, see `read_bytes_per_second`.
+        read_bytes_per_second: The slowest reading that is put up with.
+        rest_factor: After a load that others had to go for, its place rests so many times
+            as long as the load took: where more models are in use than fit, no more than
+            1 / (1 + rest_factor) of the loaders' time is spent on exchanging them.
         load_wait_seconds: How long a call waits for a version that is being loaded.
         on_demand_versions: How many versions without an alias stay loaded; the least
             recently used one goes first.
@@ -28,8 +37,13 @@ class ServingPolicy:
     poll_seconds: float = 10.0
     catch_up_seconds: float = 1.0
     source_timeout_seconds: float = 30.0
+    memory_bytes: int = 2 << 30
+    concurrent_reads: int = 8
     concurrent_loads: int = 2
-    read_timeout_seconds: float = 60.0
+    concurrent_preloads: int = 4
+    read_timeout_seconds: float = 10.0
+    read_bytes_per_second: float = 10e6
+    rest_factor: float = 3.0
     load_wait_seconds: float = 10.0
     on_demand_versions: int = 16
     retry_first_seconds: float = 1.0

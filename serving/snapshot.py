@@ -25,6 +25,7 @@ class ServableVersion:
         digest: SHA-256 of the model file in hexadecimal, the file's key in the store.
         size_bytes: The size of the model file.
         signature: What goes in and comes out.
+        memory_bytes: What it takes once loaded.
     """
 
     model_id: str
@@ -32,6 +33,7 @@ class ServableVersion:
     digest: str
     size_bytes: int
     signature: Signature
+    memory_bytes: int = 0
 
     @property
     def key(self) -> VersionKey:
@@ -62,9 +64,20 @@ class ServableModel:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every model by id, as they stood at one moment."""
+    """Every model by id, as they stood at one moment; those promoted last come first."""
 
     models: Mapping[str, ServableModel] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def find_moved(before: Snapshot, now: Snapshot) -> set[VersionKey]:
+    """Find the versions that an alias points to now and did not before."""
+    moved = set()
+    for model_id, model in now.models.items():
+        former = before.models.get(model_id)
+        for alias, number in model.aliases.items():
+            if number in model.versions and not (former and former.aliases.get(alias) == number):
+                moved.add(model.versions[number].key)
+    return moved
 
 
 def find_model(snapshot: Snapshot, model_id: str) -> ServableModel:

@@ -53,9 +53,8 @@ async def test_a_damaged_or_lost_file_is_told_apart_from_a_bad_model(
     await follow(reconciler)
     with pytest.raises(ModelNotServable, match="damaged"):
         await predictor.load("m", "1")
-    with pytest.raises(ModelNotServable, match="can't be read") as caught:
+    with pytest.raises(ModelNotServable, match="not in the store"):
         await predictor.load("m", "2")
-    assert lost.digest not in caught.value.message
 
 
 async def test_a_store_that_hangs_is_a_failed_load(store: Store) -> None:
