@@ -58,7 +58,7 @@ async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
     ids = (
         select(ModelRow.model_id)
         .outerjoin(AliasRow, AliasRow.model_row == ModelRow.id)
-        .group_by(ModelRow.model_id)
+        .group_by(ModelRow.id)
         .order_by(moved.desc().nulls_last(), ModelRow.model_id)
     )
     models = {id_: ServedModel() for id_ in await session.scalars(ids)}
@@ -99,8 +99,13 @@ async def read_served(session: AsyncSession, rows: Iterable[int]) -> dict[int, S
     found = {}
     for row, number, sha256, size_bytes, report, signature in await session.execute(query):
         assert signature  # an ACTIVE version has one
-        memory_bytes = (report and report.memory_bytes) or _guess_memory(size_bytes)
-        found[row] = ServedVersion(number, sha256, size_bytes, memory_bytes, signature)
+        found[row] = ServedVersion(
+            number=number,
+            sha256=sha256,
+            size_bytes=size_bytes,
+            memory_bytes=(report and report.memory_bytes) or _guess_memory(size_bytes),
+            signature=signature,
+        )
     return found
 
 

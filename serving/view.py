@@ -1,7 +1,7 @@
 """What is served at this moment: one immutable view, replaced as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from registry.signature import CHAMPION
@@ -59,7 +59,7 @@ def settle_model(
         if can_stay:
             versions[old.number] = old
             aliases[alias] = old.number
-    return ServableModel(versions, aliases)
+    return replace(wanted, versions=versions, aliases=aliases)
 
 
 def route_model(model: ServableModel, loaded: Loaded) -> Routes:

@@ -45,7 +45,9 @@ class Store:
         """Add an ACTIVE version of model `m`, by default one that adds its number."""
         content = adder(number) if content is None else content
         digest = hashlib.sha256(content).hexdigest()
-        version = ServableVersion("m", number, digest, len(content), signature, memory_bytes)
+        version = ServableVersion(
+            "m", number, digest, len(content), signature, memory_bytes=memory_bytes
+        )
         self.files[digest] = content
         before = self.models.get("m", ServableModel({}, {}))
         self.put({**before.versions, number: version}, {**before.aliases, **names})

@@ -18,7 +18,7 @@ from tests.unit.serving.store import Store, follow
 MOVES = 1000
 CALLS = 100_000
 CALLERS = 8
-BURST = 100
+BURST = 25
 MOVES_PER_VERSION = 10
 ASIDE_ROWS = 100_000
 """So many rows are run in a thread, while the alias goes on moving."""

@@ -56,7 +56,8 @@ async def test_hung_and_failing_loads_leave_the_places_to_others(
     predictor = Predictor(reconciler, policy)
     for number in range(1, 41):
         content = b"garbage" if number == 20 else None
-        store.add(number, content, **{f"a{number}": number})
+        store.add(number, content)
+        store.promote(number, f"a{number}")
     await follow(reconciler)
     await reconciler.wait_until_ready()
     answering = [n for n in range(1, 41) if served(predictor, f"a{n}") == n]
@@ -80,8 +81,8 @@ async def test_calls_are_answered_while_a_load_hangs(
     await reconciler.refresh()
     assert answer(await predictor.load("m", "next")) == 2
     assert answer(await predictor.load("m", "3")) == 3
-    assert not reconciler.is_started
-    await reconciler.wait_until_ready(preload_seconds=0)  # and start-up need not wait for it
+    assert not predictor.is_ready
+    await reconciler.wait_until_ready(preload_seconds=0)  # start-up need not wait for it
     assert reconciler.is_started
     assert not await predictor.can_answer("m", "")
     files.let_go.set()

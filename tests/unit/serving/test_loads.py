@@ -84,7 +84,8 @@ async def test_calls_need_not_wait_behind_what_nobody_called_for(store: Store) -
     reconciler = Reconciler(store.source, store.read_model, store.changed, policy)
     predictor = Predictor(reconciler, policy)
     for number in range(1, 6):
-        store.add(number, **{f"a{number}": number})
+        store.add(number)
+        store.promote(number, f"a{number}")
         store.hold(number)
     store.add(9)
     await reconciler.refresh()

@@ -38,7 +38,8 @@ async def reconciler(store: Store, policy: ServingPolicy) -> AsyncIterator[Recon
 
 def add_aliased(store: Store, count: int) -> None:
     for number in range(1, count + 1):
-        store.add(number, memory_bytes=ONE, **{NAMES[number - 1]: number})
+        store.add(number, memory_bytes=ONE)
+        store.promote(number, NAMES[number - 1])
 
 
 def loaded(reconciler: Reconciler) -> list[int]:
