@@ -125,6 +125,7 @@ class ChangeListener:
         plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._conninfo = make_conninfo(plain, connect_timeout=_CONNECT_SECONDS, **_KEEPALIVE)
         self._handlers = handlers
+        self._is_away = False
 
     async def run(self) -> None:
         """Listen until this call is cancelled; connects again whenever that is needed."""
@@ -132,7 +133,9 @@ class ChangeListener:
             try:
                 await self._listen()
             except psycopg.Error:
-                log.warning("the database does not answer; listening again soon")
+                if not self._is_away:  # once, not at every try
+                    log.warning("the database does not answer; listening again when it does")
+                self._is_away = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _listen(self) -> None:
@@ -140,6 +143,9 @@ class ChangeListener:
         async with connection:
             for channel in self._handlers:
                 await connection.execute(f'listen "{channel}"'.encode())
+            if self._is_away:
+                log.info("the database answers again")
+            self._is_away = False
             for handler in self._handlers.values():
                 handler("")
             async for note in connection.notifies():

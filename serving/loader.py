@@ -60,7 +60,7 @@ class Loader:
                 loop = asyncio.get_running_loop()
                 handle = await loop.run_in_executor(self._threads, _build, version, content)
                 if others_went:
-                    rest_seconds = (time.monotonic() - started) * self._policy.rest_factor
+                    rest_seconds = self._choose_rest(time.monotonic() - started)
                 return handle
         finally:
             asyncio.get_running_loop().call_later(rest_seconds, self._places.release)
@@ -68,6 +68,9 @@ class Loader:
     def close(self) -> None:
         """Start no load any more. A load that runs is left to end by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _choose_rest(self, load_seconds: float) -> float:
+        return min(load_seconds * self._policy.rest_factor, self._policy.rest_longest_seconds)
 
     async def _read(self, version: ServableVersion) -> bytes:
         seconds = version.size_bytes / self._policy.read_bytes_per_second

@@ -112,8 +112,9 @@ class Loads:
     def _judge(self, version: ServableVersion, error: Exception) -> LoadFailure:
         before = self._failures.get(version.key)
         attempts = before.attempts + 1 if before else 1
-        pause = self._policy.retry_first_seconds * 2 ** min(attempts - 1, _MOST_DOUBLINGS)
-        pause = min(pause, self._policy.retry_longest_seconds)
+        may_pass, policy = isinstance(error, ModelLoading), self._policy
+        longest = policy.reread_longest_seconds if may_pass else policy.retry_longest_seconds
+        pause = policy.retry_first_seconds * 2 ** min(attempts - 1, _MOST_DOUBLINGS)
+        pause = min(pause, longest)
         message = error.message if isinstance(error, DomainError) else "loading it failed"
-        may_pass = isinstance(error, ModelLoading)
         return LoadFailure(message, attempts, self._clock() + pause, may_pass)

@@ -23,12 +23,14 @@ class ServingPolicy:
         rest_factor: After a load that others had to go for, its place rests so many times
             as long as the load took: where more models are in use than fit, no more than
             1 / (1 + rest_factor) of the loaders' time is spent on exchanging them.
+        rest_longest_seconds: The longest such rest.
         load_wait_seconds: How long a call waits for a version that is being loaded.
         on_demand_versions: How many versions without an alias stay loaded; the least
             recently used one goes first.
         retry_first_seconds: The pause after a first failed load; each further one doubles it.
-        retry_longest_seconds: The longest pause. There is no last try: a store that was
-            away for a night is found again.
+        retry_longest_seconds: The longest pause. There is no last try.
+        reread_longest_seconds: The longest pause after a file that could not be read: a
+            store that was away for a night is found again soon.
         input_elements: The most elements that the inputs of one call have together; one
             row is never refused, however wide the model is.
         slow_run_threads: How many slow runs happen at once, off the event loop.
@@ -44,9 +46,11 @@ class ServingPolicy:
     read_timeout_seconds: float = 10.0
     read_bytes_per_second: float = 10e6
     rest_factor: float = 3.0
+    rest_longest_seconds: float = 5.0
     load_wait_seconds: float = 10.0
     on_demand_versions: int = 16
     retry_first_seconds: float = 1.0
     retry_longest_seconds: float = 300.0
+    reread_longest_seconds: float = 20.0
     input_elements: int = 1_000_000
     slow_run_threads: int = 4

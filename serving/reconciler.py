@@ -67,6 +67,7 @@ class Reconciler:
         self._source_failed = False
         # An older reading must not be published over a newer one.
         self._refreshing = asyncio.Lock()
+        self._catching_up: asyncio.Task[None] | None = None
         self._caught_up = -math.inf
         self.view = View()
 
@@ -112,12 +113,14 @@ class Reconciler:
 
     async def close(self) -> None:
         """Cancel the loads that run; `run` does it when it ends. Loaded versions stay."""
+        if self._catching_up:
+            self._catching_up.cancel()
         self._preloads.close()
         self._loader.close()
         await self._loads.close()
 
     async def catch_up(self) -> bool:
-        """Read the source now rather than at its next announcement, unless just done.
+        """Read the source now, or join who does, unless it was read a moment ago.
 
         Returns:
             Whether it was read: calls for what does not exist must not become queries.
@@ -125,17 +128,21 @@ class Reconciler:
         Raises:
             ModelLoading: It can't be read now, so that nobody knows what else there is.
         """
-        now = time.monotonic()
-        is_due = now - self._caught_up >= self._policy.catch_up_seconds
-        if is_due:
-            self._caught_up = now
-            await self.refresh()
-        if self._source_failed:
+        now, task = time.monotonic(), self._catching_up
+        if task is None or task.done():
+            task = None
+            if now - self._caught_up >= self._policy.catch_up_seconds:
+                self._caught_up = now
+                self._catching_up = task = asyncio.create_task(self.refresh())
+        if task:
+            # As long as a call may wait, not as long as the source may take.
+            await asyncio.wait({task}, timeout=self._policy.load_wait_seconds)
+        if self._source_failed or (task and not task.done()):
             raise ModelLoading(
                 "the registry can't be read now, and nothing of this name was there before;"
                 " try again in a few seconds"
             )
-        return is_due
+        return task is not None
 
     async def refresh(self) -> None:
         """Read the source once, publish what changed, start the loads that are missing."""
@@ -148,7 +155,10 @@ class Reconciler:
             return
         models = self._wanted.models
         self._loads.forget_others({v.key for m in models.values() for v in m.versions.values()})
-        self._publish({*models, *self.view.snapshot.models})
+        former = before.models if before else {}
+        # To publish thousands of models that are as they were would hold up calls.
+        if changed := {id_ for id_ in {*models, *former} if models.get(id_) != former.get(id_)}:
+            self._publish(changed)
         self._preload(before, self._wanted)
         self._informed.set()
 

@@ -1,6 +1,7 @@
 """A budget for what is loaded: who is let go, who waits, and that no call fails of it."""
 
 import asyncio
+import dataclasses
 import gc
 import logging
 import weakref
@@ -13,6 +14,7 @@ from serving.memory import _HANDLE_BYTES, ModelMemory, count_memory
 from serving.policy import ServingPolicy
 from serving.predictor import Predictor
 from serving.reconciler import Reconciler
+from serving.snapshot import ServableModel
 from tests.unit.serving import graphs
 from tests.unit.serving.store import Store, answer, follow, served, settled
 
@@ -191,7 +193,11 @@ async def test_more_models_in_use_than_fit_fail_no_call_and_never_exceed_the_bud
 
 async def test_exchanges_rest_so_that_loading_is_never_all_that_happens(store: Store) -> None:
     policy = ServingPolicy(
-        memory_bytes=MIB, concurrent_loads=1, rest_factor=1e9, load_wait_seconds=0.05
+        memory_bytes=MIB,
+        concurrent_loads=1,
+        rest_factor=1e9,
+        rest_longest_seconds=1e9,
+        load_wait_seconds=0.05,
     )
     reconciler = Reconciler(store.source, store.read_model, store.changed, policy)
     predictor = Predictor(reconciler, policy)
@@ -205,3 +211,19 @@ async def test_exchanges_rest_so_that_loading_is_never_all_that_happens(store: S
         await predictor.load("m", "c")
     assert served(predictor, "b") == 2  # what is loaded answers all the while
     await reconciler.close()
+
+
+async def test_at_start_models_that_were_promoted_last_come_first(
+    store: Store, reconciler: Reconciler
+) -> None:
+    models: dict[str, ServableModel] = {}
+    for model_id in ("late", "middle", "early"):  # as the source has them
+        content = graphs.adder(len(models))
+        version = graphs.version_of(content, model_id=model_id)
+        store.files[version.digest] = content
+        large = dataclasses.replace(version, memory_bytes=2 * ONE)
+        models[model_id] = ServableModel({1: large}, {"champion": 1})
+    store.models = models
+    await follow(reconciler)
+    assert reconciler.is_started
+    assert [model_id for model_id, _, _ in reconciler._memory.loaded] == ["late"]
