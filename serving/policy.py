@@ -14,7 +14,8 @@ class ServingPolicy:
         source_timeout_seconds: After this the source counts as failed.
         memory_bytes: What all loaded versions may take together. When another one needs
             room, the least recently used go; a call loads them again.
-        concurrent_reads: How many model files are read at the same time.
+        concurrent_reads: How many model files are read, or wait for a place to be loaded,
+            at the same time; their bytes come on top of `memory_bytes`.
         concurrent_loads: How many versions are loaded at the same time.
         concurrent_preloads: How many of those reads and loads no call waits for.
         read_timeout_seconds: After this, reading a model file counts as failed; large

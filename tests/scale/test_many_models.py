@@ -39,6 +39,7 @@ from training.fitting import FitRequest
 
 MODELS = 500
 MOST_RESIDENT_KIB = 2 << 20
+pytestmark = pytest.mark.timeout(900)
 FAMILIES = ("logistic-regression", "random-forest", "gradient-boosting")
 
 
