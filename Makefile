@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
 ARGS ?=
 
-.PHONY: help setup demo serve test chaos test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos scale test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ test: setup $(PERF)/.tried ## all tests, with coverage
 
 chaos: setup ## servers, workers and databases killed at work; not part of test
 	$(BIN)/pytest tests/chaos --kills 10 $(ARGS)
+
+scale: setup ## 500 models in one server: figures of start, memory and calls; not part of test
+	$(BIN)/pytest tests/scale $(ARGS)
 
 test-fast: setup ## the unit tests only
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)

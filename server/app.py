@@ -104,7 +104,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Servi
         run(ChangeListener(storage.url, changes).run())
         run(reconciler.run())
         run(_keep_house(storage.sessions))
-        await reconciler.wait_until_ready()
+        await reconciler.wait_until_ready(settings.preload_seconds)
         if with_worker:
             run(_make_worker_process(settings, storage.url).run())
 
@@ -159,6 +159,7 @@ def _make_servicers(
 def _policy(settings: Settings) -> ServingPolicy:
     return ServingPolicy(
         poll_seconds=settings.refresh_seconds,
+        memory_bytes=settings.model_memory_mb << 20,
         on_demand_versions=settings.on_demand_models,
         input_elements=settings.max_batch_elements,
     )

@@ -26,6 +26,7 @@ class ServableVersion:
         size_bytes: The size of the model file.
         signature: What goes in and comes out.
         classes: What a classifier tells apart, in the order of its probabilities.
+        memory_bytes: What it takes once loaded.
     """
 
     model_id: str
@@ -34,6 +35,7 @@ class ServableVersion:
     size_bytes: int
     signature: Signature
     classes: tuple[str, ...] = ()
+    memory_bytes: int = 0
 
     @property
     def key(self) -> VersionKey:
@@ -66,9 +68,20 @@ class ServableModel:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every model by id, as they stood at one moment."""
+    """Every model by id, as they stood at one moment; those promoted last come first."""
 
     models: Mapping[str, ServableModel] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def find_moved(before: Snapshot, now: Snapshot) -> set[VersionKey]:
+    """Find the versions that an alias points to now and did not before."""
+    moved = set()
+    for model_id, model in now.models.items():
+        former = before.models.get(model_id)
+        for alias, number in model.aliases.items():
+            if number in model.versions and not (former and former.aliases.get(alias) == number):
+                moved.add(model.versions[number].key)
+    return moved
 
 
 def find_model(snapshot: Snapshot, model_id: str) -> ServableModel:
