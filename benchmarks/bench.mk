@@ -2,7 +2,7 @@
 
 BENCH := .build/bench
 BENCH_PINS := benchmarks/requirements
-# How often, and how long each time: the full run takes about 12 minutes, these two 2.
+# How often, and how long each time: the full run takes about 9 minutes. For a look:
 #   make bench ROUNDS=1 SECONDS=0.5
 ROUNDS ?= 5
 SECONDS ?= 2

@@ -86,8 +86,6 @@ def _measure(
 
 
 def _measure_round(bench: Bench, number: int, servers: list[Server]) -> None:
-    for server in servers:
-        bench.warm_up(server)
     for case in CASES:
         for server in servers:
             if is_measured(server.name, case):

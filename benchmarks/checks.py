@@ -8,7 +8,7 @@ from benchmarks.payloads import Payload
 from benchmarks.servers import Server
 from benchmarks.workers import Workers
 
-SAMPLE_CALLS = 64
+SAMPLE_CALLS = 256  # enough to warm a server up as well
 _ANSWER_SECONDS = 60.0
 
 

@@ -16,8 +16,6 @@ from benchmarks.workers import Cores, Workers
 HANDLER = "handler"
 """The loop without a transport, in place of a server."""
 
-_WARM_UP = Case("warm-up", "", "", 8, 8)
-_WARM_UP_SECONDS = 0.2
 _JOB_SECONDS = 120.0
 _METADATA = Case("metadata", "", "linear", 8, 8)
 
@@ -101,24 +99,18 @@ class Bench:
         self._cores = cores
         self._seconds = seconds
 
-    def warm_up(self, server: Server) -> None:
-        """Ask for every model for a moment, uncounted."""
-        for payload in self.payloads.values():
-            run_h2load(
-                server.address,
-                payload,
-                _WARM_UP,
-                seconds=_WARM_UP_SECONDS,
-                core=self._cores.client,
-                log=None,
-            )
-
     def measure(self, server: Server, case: Case, number: int) -> None:
         """Measure a server under h2load.
 
         Raises:
             LoadFailed: A call failed.
         """
+        try:
+            self.cells.append(self._load(server, case, number))
+        except LoadFailed as error:
+            raise LoadFailed(f"{server.name}, {case.title}: {error}") from error
+
+    def _load(self, server: Server, case: Case, number: int) -> Cell:
         payload = self.payloads[case.payload]
         with TemporaryDirectory() as folder:
             # One call at a time leaves h2load the time to write a log.
@@ -135,19 +127,17 @@ class Bench:
             server_seconds, all_seconds = clock.stop()
             percentiles = read_percentiles(log) if log else {}
         check_sizes(load, self._checker.answer_bytes[server.name, payload.name], case)
-        self.cells.append(
-            Cell(
-                case=case.name,
-                server=server.name,
-                round=number,
-                calls=load.calls,
-                seconds=load.seconds,
-                server_seconds=server_seconds,
-                client_seconds=load.client_seconds,
-                other_seconds=max(0.0, all_seconds - server_seconds - load.client_seconds),
-                mean_seconds=load.mean_seconds,
-                **percentiles,
-            )
+        return Cell(
+            case=case.name,
+            server=server.name,
+            round=number,
+            calls=load.calls,
+            seconds=load.seconds,
+            server_seconds=server_seconds,
+            client_seconds=load.client_seconds,
+            other_seconds=max(0.0, all_seconds - server_seconds - load.client_seconds),
+            mean_seconds=load.mean_seconds,
+            **percentiles,
         )
 
     def measure_handler(self, name: str, number: int) -> None:

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any, Self
 
 STOP_SECONDS = 30.0
+# Pins, and has the program stopped should we be killed. Both tools become the program that
+# they start, so the pid is the program's.
+_PREFIX = "taskset --cpu-list {core} setpriv --pdeathsig TERM"
+_SHOWN_LINES = 15
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class ChildFailed(Exception):
-    """A child ended, or did not answer in time; the text says where its log is."""
+    """A child ended, or did not answer in time; the text has the end of its log."""
 
 
 class Child:
@@ -44,8 +48,7 @@ class Child:
         self.log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                # taskset becomes the program, so the pid is the program's.
-                ["taskset", "--cpu-list", str(core), *map(str, command)],  # noqa: S607 - on PATH
+                [*_PREFIX.format(core=core).split(), *map(str, command)],
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else output,
                 stderr=output,
@@ -68,8 +71,11 @@ class Child:
         until = time.monotonic() + seconds
         while not is_ready():
             if self.process.poll() is not None or time.monotonic() > until:
-                raise ChildFailed(f"a server did not start; its log is {self.log}")
+                raise ChildFailed(f"a server did not start:\n{self._read_end_of_log()}")
             time.sleep(0.05)
+
+    def _read_end_of_log(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-_SHOWN_LINES:])
 
     def stop(self) -> None:
         """Stop it as an operator does; what is left of its session after that is killed."""
@@ -110,7 +116,7 @@ class Worker(Child):
             selector.register(answers, selectors.EVENT_READ)
             line = answers.readline() if selector.select(seconds) else b""
         if not line:
-            raise ChildFailed(f"no answer within {seconds:.0f} s; the log is {self.log}")
+            raise ChildFailed(f"no answer in {seconds:.0f} s:\n{self._read_end_of_log()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
