@@ -7,11 +7,12 @@ PERF := .perf-analyzer
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
 ARGS ?=
+PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
 .PHONY: help setup demo serve test chaos scale test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(INSTALLED) $(STOCK_INSTALLED) ## make the two virtual environments
 
@@ -83,9 +84,11 @@ protos-released: setup ## at a release: what later changes must not break
 	$(BIN)/python protos/generate.py --image protos/released.binpb --bare
 
 requirements: setup ## pin anew after a change of requirements/*.in
-	for name in dev stock-clients perf-analyzer uv; do \
+	for pins in $(PINS); do \
 	  $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet \
-	    --python-version 3.11 --output-file requirements/$$name.txt requirements/$$name.in; done
+	    --python-version 3.11 --output-file $$pins.txt $$pins.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
 	rm -rf .venv $(STOCK) $(PERF) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+
+include benchmarks/bench.mk
