@@ -177,9 +177,10 @@ class Connection:
 
     def _check_headers(self, block: bytes) -> None:
         assert self._decoder
-        for name, value in self._decoder.decode(block):
-            if (name == ":status" and value != "200") or (name == "grpc-status" and value != "0"):
-                raise AnswerWrong(f"an answer has {name} {value}")
+        for name, value in self._decoder.decode(block, raw=True):
+            wrong = {b":status": b"200", b"grpc-status": b"0"}.get(name, value) != value
+            if wrong:
+                raise AnswerWrong(f"an answer has {name!r} {value!r}")
 
     def _control(self, kind: int, flags: int, stream: int, body: bytes) -> None:
         if kind == WINDOW_UPDATE:

@@ -24,9 +24,12 @@ import onnxruntime
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.datatypes import datatype_of
 from registry.signature import CHAMPION, Signature, TensorSpec
+from serving.operations.log_settings import LogSettings
+from serving.operations.model_control import ModelControl
 from serving.policy import ServingPolicy
 from serving.predictor import Predictor
 from serving.reconciler import Reconciler
+from serving.repository import Repository
 from serving.servicer import InferenceServicer
 from serving.snapshot import ServableModel, ServableVersion, Snapshot
 
@@ -47,11 +50,13 @@ async def make_servicer(files: Mapping[str, bytes]) -> InferenceServicer:
         return files[version.model_id]
 
     policy = ServingPolicy()
-    reconciler = Reconciler(read_snapshot, read_model, asyncio.Event(), policy)
+    repository = Repository(read_snapshot)
+    reconciler = Reconciler(repository.read_snapshot, read_model, asyncio.Event(), policy)
     running = asyncio.create_task(reconciler.run())
     await reconciler.wait_until_ready()
     running.cancel()
-    return InferenceServicer(Predictor(reconciler, policy), "benchmark")
+    control, settings = ModelControl(repository, reconciler), LogSettings("info", lambda _: None)
+    return InferenceServicer(Predictor(reconciler, policy), control, settings, "benchmark")
 
 
 def _describe(name: str, content: bytes) -> ServableVersion:

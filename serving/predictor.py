@@ -179,10 +179,16 @@ class Predictor:
         try:
             return resolve(self._reconciler.view.snapshot, model_id, version_text, field_name)
         except (ModelNotFound, VersionNotFound, AliasNotFound, ModelNotServable):
+            if self._is_unloaded(model_id):
+                raise  # whatever the registry says
             # It may have been made a moment ago: whoever was told so must find it here.
             if not await self._reconciler.catch_up():
                 raise
         return resolve(self._reconciler.view.snapshot, model_id, version_text, field_name)
+
+    def _is_unloaded(self, model_id: str) -> bool:
+        model = self._reconciler.view.snapshot.models.get(model_id)
+        return model is not None and model.is_unloaded
 
 
 def _waited_too_long(problem: str) -> WaitTimeout:

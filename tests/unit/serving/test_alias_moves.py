@@ -10,7 +10,6 @@ import pytest
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from serving.onnx_model import OnnxModel
-from serving.predictor import Predictor
 from serving.reconciler import Reconciler
 from serving.servicer import InferenceServicer
 from tests.unit.serving.store import Store, follow
@@ -79,11 +78,11 @@ async def move(store: Store, reconciler: Reconciler) -> list[weakref.ref[OnnxMod
 
 @pytest.mark.timeout(300)
 async def test_a_thousand_moves_under_load_fail_no_call_mix_nothing_and_free_what_retires(
-    store: Store, reconciler: Reconciler, predictor: Predictor
+    store: Store, reconciler: Reconciler, servicer: InferenceServicer
 ) -> None:
     store.add(1, champion=1)
     await follow(reconciler)
-    callers = Callers(InferenceServicer(predictor, "1"))
+    callers = Callers(servicer)
     retired: list[weakref.ref[OnnxModel]] = []
 
     async def run_moves() -> None:

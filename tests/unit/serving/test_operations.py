@@ -164,7 +164,7 @@ async def test_an_unloaded_model_stays_so_until_it_is_loaded(
     handle = reconciler.view.routes["m"][""]
     await servicer.RepositoryModelUnload(UNLOAD(model_name="m"), None)
     assert not reconciler.view.routes.get("m")
-    assert handle not in reconciler._loaded.values()
+    assert handle not in reconciler._memory.loaded.values()
     store.promote(8)
     await follow(reconciler)
     for version in ("", "7", "8", "champion"):
