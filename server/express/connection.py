@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on."""
-        self.outbox.resumed.set()
+        self.outbox.resume()
         self.reading.resume("peer")
 
     # Frames.
@@ -242,8 +242,6 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Write what is in the outbox."""
         self._flush_wanted = False
-        pieces = self.outbox.pieces
-        if pieces:
-            if not self.closing.is_closed:
-                self.transport.write(b"".join(pieces))
-            pieces.clear()
+        data = self.outbox.take()
+        if data and not self.closing.is_closed:
+            self.transport.write(data)
