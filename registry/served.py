@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from registry.artifacts import MODEL_FILE
+from registry.batching import Batching
 from registry.signature import Signature
 from registry.tables import AliasRow, ArtifactRow, ModelRow, VersionRow
 from registry.version import VersionState
@@ -32,6 +33,7 @@ class ServedVersion:
 class ServedModel:
     """A model, as far as serving needs it; without versions it can't answer yet."""
 
+    batching: Batching | None = None
     versions: list[ServedVersion] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
 
@@ -41,7 +43,8 @@ async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
 
     The transaction should be REPEATABLE READ, so that the three see the same moment.
     """
-    models = {id_: ServedModel() for id_ in await session.scalars(select(ModelRow.model_id))}
+    rows = await session.execute(select(ModelRow.model_id, ModelRow.batching))
+    models = {model_id: ServedModel(batching) for model_id, batching in rows}
     versions = (
         select(
             ModelRow.model_id,

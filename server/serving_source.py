@@ -43,4 +43,4 @@ def _servable(model_id: str, model: ServedModel) -> ServableModel:
         )
         for version in model.versions
     }
-    return ServableModel(versions, model.aliases)
+    return ServableModel(versions, model.aliases, model.batching)

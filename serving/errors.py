@@ -17,3 +17,7 @@ class ModelLoading(DomainError):
 
 class ModelRunFailed(DomainError):
     """The model failed on legal input."""
+
+
+class BatchQueueFull(DomainError):
+    """More calls wait to be joined than the model can run; the call may be repeated."""

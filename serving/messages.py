@@ -1,7 +1,12 @@
 """Messages of the inference service <-> values; pure functions."""
 
+from collections.abc import Awaitable
+from functools import partial
+
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.signature import TensorSpec
+from serving.batching import Batcher
+from serving.elements import Array
 from serving.loaded import LoadedVersion
 from serving.parameters import check_request_parameters
 from serving.predictor import ModelDescription
@@ -38,6 +43,31 @@ def answer_infer(
     arrays = handle.model.run(feeds, names)
     response = write_answer(handle.version, names, handle.output_types, arrays)
     response.id = request.id
+    return response
+
+
+def join_infer(
+    request: pb.ModelInferRequest, layout: InferLayout, handle: LoadedVersion, batcher: Batcher
+) -> Awaitable[pb.ModelInferResponse]:
+    """Read the elements and have them run together with those of other callers.
+
+    Raises:
+        TensorInvalid: The elements or the wanted outputs do not fit the model; nobody
+            else is concerned.
+        BatchQueueFull: Too many callers wait already.
+    """
+    names = read_output_names(request.outputs, handle.output_names)
+    feeds = read_inputs(layout, request.raw_input_contents)
+    write = partial(_write_infer, request.id, handle, names)
+    return batcher.submit(feeds, layout.rows, names, write)
+
+
+def _write_infer(
+    request_id: str, handle: LoadedVersion, names: list[str], arrays: list[Array]
+) -> pb.ModelInferResponse:
+    """Write one caller's answer. `answer_infer` has the same in line: it must be quick."""
+    response = write_answer(handle.version, names, handle.output_types, arrays)
+    response.id = request_id
     return response
 
 

@@ -46,6 +46,7 @@ class Predictor:
         self._reconciler = reconciler
         self.policy = policy or ServingPolicy()
         self._threads = ThreadPoolExecutor(self.policy.slow_run_threads, thread_name_prefix="run")
+        reconciler.add_listener(self._follow_batching)
 
     def close(self) -> None:
         """Start no slow run any more. Those that run are left to end by themselves."""
@@ -83,6 +84,14 @@ class Predictor:
     async def run_aside(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
         """Run a function in a thread, so that the event loop stays free."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+
+    def _follow_batching(self) -> None:
+        """Have each loaded version join its calls as its model asks for now."""
+        view = self._reconciler.view
+        for model_id, routes in view.routes.items():
+            batching = view.snapshot.models[model_id].batching
+            for handle in routes.values():
+                handle.join_calls(batching, self.run_aside, self.policy.input_elements)
 
     async def can_answer(self, model_id: str, version_text: str) -> bool:
         """Tell whether a call would be answered; a version loaded on demand counts.

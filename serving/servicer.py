@@ -7,7 +7,7 @@ from typing import Any
 from modelyard.inference.v1 import inference_pb2 as pb
 from modelyard.inference.v1 import inference_pb2_grpc as pb_grpc
 from serving.loaded import LoadedVersion
-from serving.messages import answer_infer, read_infer_layout, write_metadata
+from serving.messages import answer_infer, join_infer, read_infer_layout, write_metadata
 from serving.predictor import Predictor
 
 SERVER_NAME = "modelyard"
@@ -75,5 +75,8 @@ class InferenceServicer(pb_grpc.InferenceServiceServicer):
         predictor = self._predictor
         layout = read_infer_layout(request, handle, predictor.policy.input_elements)
         if handle.is_quick(layout.rows):
+            batcher = handle.batcher
+            if batcher is not None and layout.rows < batcher.max_rows:
+                return join_infer(request, layout, handle, batcher)
             return answer_infer(request, layout, handle)
         return predictor.run_aside(answer_infer, request, layout, handle)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from registry.batching import Batching
 from registry.errors import AliasNotFound, FieldInvalid, ModelNotFound, VersionNotFound
 from registry.names import ID_PATTERN
 from registry.signature import CHAMPION, Signature
@@ -50,10 +51,12 @@ class ServableModel:
     Attributes:
         versions: Every ACTIVE version by number.
         aliases: Alias to number.
+        batching: How its requests are joined; None joins none.
     """
 
     versions: Mapping[int, ServableVersion]
     aliases: Mapping[str, int]
+    batching: Batching | None = None
 
     def aliased_versions(self) -> list[ServableVersion]:
         """List the versions that an alias points to."""

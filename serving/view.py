@@ -55,7 +55,7 @@ def settle_model(
         if old and old.key in loaded and wanted.versions.get(old.number, old).key == old.key:
             versions[old.number] = old
             aliases[alias] = old.number
-    return ServableModel(versions, aliases)
+    return ServableModel(versions, aliases, wanted.batching)
 
 
 def route_model(model: ServableModel, loaded: Loaded) -> Routes:
