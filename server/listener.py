@@ -54,15 +54,24 @@ def make_interceptors(settings: Settings) -> list[AroundInterceptor]:
     ]
 
 
-def make_server(settings: Settings, servicers: Servicers) -> aio.Server:
-    """Make a server with everything on it, not started and without a port."""
+def make_server(
+    settings: Settings, servicers: Servicers, *, share_port: bool = False
+) -> aio.Server:
+    """Make a server with everything on it, not started and without a port.
+
+    Args:
+        settings: What the operator set.
+        servicers: Who answers.
+        share_port: Whether other processes listen on its port as well.
+    """
     most_bytes = settings.max_message_mb << 20
     server = aio.server(
         interceptors=make_interceptors(settings),
         options=[
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.max_send_message_length", most_bytes),
-            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
+            # Unless that is meant, a taken port is an error and not a second server.
+            ("grpc.so_reuseport", int(share_port)),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
