@@ -126,11 +126,16 @@ def wait_for(probe: Callable[[], Found | None], seconds: float = 60.0) -> Found:
 
 def is_running(pid: int) -> bool:
     """Tell whether a process has not ended; one that nobody has waited for yet has."""
+    return state_of(pid) not in {"", "Z"}
+
+
+def state_of(pid: int) -> str:
+    """Return the kernel's letter for what a process does, or nothing if there is none."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+        return ""
+    return status.rpartition(")")[2].split()[0]
 
 
 def has_socket(pid: int, port: int, state: str) -> bool:
