@@ -7,6 +7,7 @@ server. It answers no call itself, so nothing that a caller sends can bring it d
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,7 +18,7 @@ from server.settings import Settings, process_environment, split_address
 from server.storage import open_database
 
 _STOP_SECONDS = 10.0
-_PORT_LOOKS = 30
+_PATIENCE_SECONDS = 3.0
 _LOOK_SECONDS = 0.1
 
 
@@ -33,7 +34,10 @@ async def supervise(settings: Settings, *, with_worker: bool) -> AsyncIterator[S
         CannotStart: The port is taken, or a process dies again and again at its start.
     """
     async with AsyncExitStack() as stack:
-        port = stack.enter_context(await _reserve_port(settings.grpc_address))
+        # The processes of a supervisor that was killed hold the port until they have drained.
+        patience_seconds = settings.drain_seconds + _PATIENCE_SECONDS
+        reserving = _reserve_port(settings.grpc_address, patience_seconds)
+        port = stack.enter_context(await reserving)
         address = f"{split_address(settings.grpc_address)[0]}:{port.getsockname()[1]}"
         url = await stack.enter_async_context(open_database(settings))
         database_url = url.render_as_string(hide_password=False)
@@ -46,27 +50,31 @@ async def supervise(settings: Settings, *, with_worker: bool) -> AsyncIterator[S
         yield Serving(address, broken)
 
 
-async def _reserve_port(address: str) -> socket.socket:
+async def _reserve_port(address: str, patience_seconds: float) -> socket.socket:
     """Hold a port for the server processes, without listening on it.
 
     So port 0 becomes one number for all, and the port stays ours while they start.
+
+    Args:
+        address: HOST:PORT.
+        patience_seconds: How long to wait for whoever has it to leave.
 
     Raises:
         CannotStart: It is taken.
     """
     if not hasattr(socket, "SO_REUSEPORT"):
         raise CannotStart("this system can't share a port; serve with one process")
-    for look in range(_PORT_LOOKS):
+    until = time.monotonic() + patience_seconds
+    while True:
         try:
             return _bind(address)
         except OSError as error:
-            reason = error
-        if look + 1 < _PORT_LOOKS:
-            # The processes of a supervisor that was killed may be about to leave it.
-            await asyncio.sleep(_LOOK_SECONDS)
-    raise CannotStart(
-        f"can't listen on {address}: is another server there already? ({reason.strerror})"
-    )
+            if time.monotonic() > until:
+                raise CannotStart(
+                    f"can't listen on {address}: is another server there already?"
+                    f" ({error.strerror})"
+                ) from None
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _bind(address: str) -> socket.socket:

@@ -200,12 +200,12 @@ def start(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_a_reserved_port_is_held_before_anybody_listens() -> None:
-    with await _reserve_port("127.0.0.1:0") as reserved:
+    with await _reserve_port("127.0.0.1:0", 0) as reserved:
         address = "{}:{}".format(*reserved.getsockname())
         with pytest.raises(CannotStart, match="is another server there already"):
-            await _reserve_port(address)
+            await _reserve_port(address, 0)
         with socket.socket() as part:
             part.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             part.bind(reserved.getsockname())
-    with await _reserve_port(address):
+    with await _reserve_port(address, 0):
         pass
