@@ -1,12 +1,14 @@
 """Messages of an inference <-> values; pure functions."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter_ns
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
 from serving import refusals
+from serving.batching import Batcher
 from serving.classification import classify
 from serving.elements import Array, write_elements
 from serving.errors import TensorInvalid
@@ -138,6 +140,33 @@ def _write_head(
     for name, datatype, shape in outputs:
         response.outputs.add(name=name, datatype=datatype, shape=shape)
     return response.SerializeToString()
+
+
+def join_infer(
+    request: pb.ModelInferRequest,
+    layout: InferLayout,
+    names: list[str],
+    handle: LoadedVersion,
+    batcher: Batcher,
+) -> asyncio.Future[pb.ModelInferResponse]:
+    """Read the elements and have them run together with those of other callers.
+
+    Raises:
+        TensorInvalid: The elements do not fit the model; nobody else is concerned.
+        BatchQueueFull: Too many callers wait already.
+    """
+    feeds = read_inputs(layout, request.raw_input_contents)
+    write = partial(_write_infer, request.id, handle, names)
+    return batcher.submit(feeds, layout.rows, names, write)
+
+
+def _write_infer(
+    request_id: str, handle: LoadedVersion, names: list[str], arrays: list[Array]
+) -> pb.ModelInferResponse:
+    """Write one caller's answer. `answer_infer` has the same in line: it must be quick."""
+    response = write_answer(handle.version, names, handle.output_types, arrays)
+    response.id = request_id
+    return response
 
 
 def write_stream_answer(response: pb.ModelInferResponse) -> pb.ModelStreamInferResponse:
