@@ -1,8 +1,9 @@
 """Messages of an inference <-> values; pure functions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from time import perf_counter_ns
+from types import MappingProxyType
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
@@ -18,6 +19,7 @@ from serving.statistics import RunTimes
 from serving.tensors import InferLayout, read_inputs
 
 _FINAL = "triton_final_response"
+_NO_TEXT: Mapping[str, int] = MappingProxyType({})
 
 
 WantedOutputs = tuple[list[str], Mapping[str, int]]
@@ -26,7 +28,7 @@ how many of their highest elements."""
 
 
 def read_wanted_outputs(
-    requested: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
+    requested: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
 ) -> WantedOutputs:
     """Tell which outputs are wanted; none asked for means all.
 
@@ -34,6 +36,8 @@ def read_wanted_outputs(
         TensorInvalid: An output is unknown, asked for twice, or wanted in a form that
             is not offered.
     """
+    if not requested:
+        return known, _NO_TEXT
     names: list[str] = []
     highest: dict[str, int] = {}
     for output in requested:
@@ -47,7 +51,7 @@ def read_wanted_outputs(
         if output.parameters and (count := read_classification(name, output.parameters)):
             highest[name] = count
         names.append(name)
-    return names or known, highest
+    return names, highest
 
 
 def answer_infer(
