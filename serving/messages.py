@@ -1,9 +1,10 @@
 """Messages of an inference <-> values; pure functions."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from time import perf_counter_ns
+from types import MappingProxyType
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
@@ -20,6 +21,7 @@ from serving.statistics import RunTimes
 from serving.tensors import InferLayout, read_inputs
 
 _FINAL = "triton_final_response"
+_NO_TEXT: Mapping[str, int] = MappingProxyType({})
 
 
 WantedOutputs = tuple[list[str], Mapping[str, int]]
@@ -28,7 +30,7 @@ how many of their highest elements."""
 
 
 def read_wanted_outputs(
-    requested: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
+    requested: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
 ) -> WantedOutputs:
     """Tell which outputs are wanted; none asked for means all.
 
@@ -36,6 +38,8 @@ def read_wanted_outputs(
         TensorInvalid: An output is unknown, asked for twice, or wanted in a form that
             is not offered.
     """
+    if not requested:
+        return known, _NO_TEXT
     names: list[str] = []
     highest: dict[str, int] = {}
     for output in requested:
@@ -49,7 +53,7 @@ def read_wanted_outputs(
         if output.parameters and (count := read_classification(name, output.parameters)):
             highest[name] = count
         names.append(name)
-    return names or known, highest
+    return names, highest
 
 
 def answer_infer(
