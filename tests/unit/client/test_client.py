@@ -117,7 +117,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
         *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers"),
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),
-        *("CreateDataset", "CreateTrainingJob", "UpdateModelAlias"),
+        *("CreateDataset", "CreateTrainingJob", "UpdateModel", "UpdateModelAlias"),
         *("ServerLive", "ServerReady", "ServerMetadata"),
         *("ModelReady", "ModelMetadata", "ModelInfer"),
     }
