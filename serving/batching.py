@@ -162,7 +162,7 @@ class Batcher:
             return
         try:
             outcomes = _answer_joined(self._model, names, calls, started_ns)
-        except ModelRunFailed:
+        except Exception:  # noqa: BLE001 - whatever it was, it may be one caller's alone
             # One run was quick; as many as there are calls may not be.
             self._start_aside(_answer_singly, names, calls, started_ns)
         else:
@@ -206,7 +206,7 @@ def _answer_all(
     """Answer in one run, or singly if that fails; for threads."""
     try:
         return _answer_joined(model, names, calls, started_ns)
-    except ModelRunFailed:
+    except Exception:  # noqa: BLE001 - the same
         return _answer_singly(model, names, calls, started_ns)
 
 
@@ -217,6 +217,7 @@ def _answer_joined(
 
     Raises:
         ModelRunFailed: It failed, or did not answer row by row: no caller is to blame yet.
+        Exception: The rows can't be joined, for want of memory for example.
     """
     if len(calls) == 1:
         return _answer_singly(model, names, calls, started_ns)
@@ -245,7 +246,7 @@ def _answer_singly(
         run_ns = time.perf_counter_ns()
         try:
             arrays = model.run(call.feeds, list(names))
-        except ModelRunFailed as error:
+        except Exception as error:  # noqa: BLE001 - it is this caller's alone, and raised there
             outcomes.answers.append(error)
             continue
         run_ns = time.perf_counter_ns() - run_ns

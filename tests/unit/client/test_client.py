@@ -118,7 +118,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
         "UpdateModel",
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),
-        *("CreateDataset", "CreateTrainingJob", "UpdateModelAlias"),
+        *("CreateDataset", "CreateTrainingJob", "UpdateModel", "UpdateModelAlias"),
         *("ServerLive", "ServerReady", "ServerMetadata"),
         *("ModelReady", "ModelMetadata", "ModelInfer", "ModelConfig", "ModelStatistics"),
         *("RepositoryIndex", "SystemSharedMemoryStatus", "CudaSharedMemoryStatus"),

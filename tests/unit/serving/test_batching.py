@@ -171,6 +171,17 @@ async def test_an_answer_that_can_t_be_written_fails_alone() -> None:
         broken.result()
 
 
+@pytest.mark.parametrize("quick_rows", [0, ALL_QUICK])
+async def test_rows_that_can_t_be_joined_are_run_apart(quick_rows: int) -> None:
+    joined = Joined(graphs.adder(1), max_rows=2, quick_rows=quick_rows)
+    flat_row = {"x": np.array([2], np.float32)}  # two dimensions are needed
+    calls = [joined.submit(1), joined.send(flat_row, 1)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert answers[0] == [2]
+    assert isinstance(answers[1], ModelRunFailed)
+    assert joined.batcher._present_rows == 0
+
+
 async def test_rows_that_get_lost_are_noticed() -> None:
     joined = Joined(graphs.only_positive(), max_rows=2)
     calls = [joined.submit(-1), joined.submit(2)]
