@@ -63,6 +63,8 @@ def read_texts(data: bytes, shape: list[int], count: int) -> Array:
         raise ElementsInvalid(
             f"has {end} bytes; {count} texts take at least {count * _LENGTH_BYTES}"
         )
+    if count == 1 and _read_length(data)[0] == end - _LENGTH_BYTES:
+        return decode_texts([data[_LENGTH_BYTES:]], shape, 1)
     pieces = []
     start = 0
     for index in range(count):

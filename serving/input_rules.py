@@ -52,6 +52,11 @@ class InputRule:
         """The request's field that holds this input, for errors."""
         return f'inputs["{self.name}"]'
 
+    def size_raw(self, count: int) -> int:
+        """Tell the size of so many elements in bytes, or -1 if each has to be looked at."""
+        looked_at = self.is_text or self.datatype == "BOOL"
+        return -1 if looked_at else count * self.dtype.itemsize
+
     def count_elements(self, shape: list[int]) -> int:
         """Check the dimensions that a caller sent and return their product.
 

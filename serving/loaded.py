@@ -9,6 +9,7 @@ from registry.batching import FEWEST_ROWS, Batching
 from serving.batching import Batcher, RunAside
 from serving.input_rules import InputRule, make_rules
 from serving.onnx_model import OnnxModel
+from serving.plans import Plans
 from serving.row_wise import is_row_wise
 from serving.snapshot import ServableVersion
 from serving.statistics import VersionStatistics
@@ -35,6 +36,7 @@ class LoadedVersion:
         rules: What each input must be, by name, in the model's order.
         output_names: The outputs, in the model's order.
         output_types: The datatype of each output by name.
+        plans: What its callers ask for, as far as it is remembered.
         last_used: When it was last handed out, in seconds of the monotonic clock.
         statistics: What it did; None until its first call opens them.
         batcher: Joins quick calls, if the model asks for that and this version is fit for it.
@@ -50,6 +52,7 @@ class LoadedVersion:
         "model",
         "output_names",
         "output_types",
+        "plans",
         "rules",
         "statistics",
         "version",
@@ -61,6 +64,7 @@ class LoadedVersion:
         self.model = model
         self.rules: dict[str, InputRule] = make_rules(signature)
         self.output_names = [spec.name for spec in signature.outputs]
+        self.plans = Plans(self.rules, self.output_names)
         self.output_types = {spec.name: spec.datatype for spec in signature.outputs}
         self.last_used = time.monotonic()
         self.statistics: VersionStatistics | None = None

@@ -59,6 +59,15 @@ def refuse_size(elements: int, max_elements: int) -> TensorInvalid:
     )
 
 
+def refuse_mixture(name: str) -> TensorInvalid:
+    """Refuse an input with contents in a request that has raw elements."""
+    return TensorInvalid(
+        f"input {name!r} has contents, and the request has raw_input_contents;"
+        " send all elements in one of the two",
+        field=f'inputs["{name}"].contents',
+    )
+
+
 def refuse_elements(
     rule: InputRule, shape: list[int], path: str, error: ElementsInvalid
 ) -> TensorInvalid:

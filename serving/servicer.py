@@ -14,19 +14,17 @@ from registry.errors import DomainError
 from serving.errors import ModelRunFailed
 from serving.loaded import LoadedVersion
 from serving.messages import (
-    WantedOutputs,
     answer_infer,
     answer_infer_aside,
     join_infer,
-    read_wanted_outputs,
     write_stream_answer,
     write_stream_failure,
 )
 from serving.operations.servicer import OperationsServicer
 from serving.ordered import answer_in_order
 from serving.parameters import read_wait_seconds
+from serving.plans import InferCall
 from serving.statistics import VersionStatistics
-from serving.tensors import InferLayout, read_layout
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,10 @@ class InferenceServicer(OperationsServicer):
     def ModelInfer(
         self, request: pb.ModelInferRequest, context: Any
     ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
-        """Run a model: at once if it is loaded and quick, else what is returned is awaited."""
+        """Run a model: at once if it is loaded and quick, else what is returned is awaited.
+
+        The elements are taken out of the request; nobody has another use for it.
+        """
         arrived = perf_counter_ns()
         handle = self._predictor.find(request.model_name, request.model_version)
         if handle is None:
@@ -96,47 +97,41 @@ class InferenceServicer(OperationsServicer):
         predictor = self._predictor
         statistics = handle.statistics or predictor.open_statistics(handle)
         try:
-            wait_seconds = read_wait_seconds(request.parameters) if request.parameters else None
-            layout = read_layout(request.inputs, handle.rules, predictor.policy.input_elements)
-            wanted = read_wanted_outputs(request.outputs, handle.output_names)
+            call = handle.plans.read(request, predictor.policy.input_elements)
+            layout = call.plan.layout
             # To write many elements as text takes long, whatever the model takes.
-            writes_text = wanted[1]
+            writes_text = call.plan.wanted[1]
             if handle.is_quick(layout.rows) and not writes_text:
                 batcher = handle.batcher
                 if batcher is not None and layout.rows < batcher.max_rows:
                     batcher.listener = statistics.add_joined
-                    answer = join_infer(request, layout, wanted[0], handle, batcher)
+                    answer = join_infer(call, handle, batcher)
                     answer.add_done_callback(partial(_note_failure, statistics, arrived))
                     return answer
-                response, times = answer_infer(request, layout, wanted, handle, arrived)
+                response, times = answer_infer(call, handle, arrived)
                 statistics.add_run(layout.batch, arrived, times)
                 return response
         except BaseException:
             statistics.add_failure(arrived)
             raise
-        return self._infer_aside(request, layout, wanted, handle, arrived, wait_seconds)
+        return self._infer_aside(call, handle, arrived)
 
     async def _infer_aside(
-        self,
-        request: pb.ModelInferRequest,
-        layout: InferLayout,
-        wanted: WantedOutputs,
-        handle: LoadedVersion,
-        arrived: int,
-        wait_seconds: float | None,
+        self, call: InferCall, handle: LoadedVersion, arrived: int
     ) -> pb.ModelInferResponse:
         predictor = self._predictor
         statistics = handle.statistics or predictor.open_statistics(handle)
+        wait_seconds = call.plan.wait_seconds
         if wait_seconds is not None:
             wait_seconds -= (perf_counter_ns() - arrived) / _NS_PER_SECOND
         try:
             response, times = await predictor.run_aside(
-                answer_infer_aside, request, layout, wanted, handle, wait_seconds=wait_seconds
+                answer_infer_aside, call, handle, wait_seconds=wait_seconds
             )
         except BaseException:
             statistics.add_failure(arrived)
             raise
-        statistics.add_run(layout.batch, arrived, times)
+        statistics.add_run(call.plan.layout.batch, arrived, times)
         return response
 
 

@@ -6,7 +6,10 @@ that whatever is wrong with them, or too large, is refused before memory is take
 extensions, made strict: a column of n values for an input [-1, 1] has the shape [n, 1].
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from serving import refusals
@@ -39,22 +42,27 @@ _CONTENTS_FIELDS = {
 """Where each type's elements are in `contents`; FP16 has no place there."""
 
 _InputTensor = pb.ModelInferRequest.InferInputTensor
-_CheckedInput = tuple[_InputTensor, InputRule, list[int], int]
+_CheckedInput = tuple[str, np.dtype[Any], list[int], int, int, InputRule]
+"""Name, type and shape of an input, its number of elements, its size in raw bytes where each
+value of that many is legal (else -1), and its rule."""
 
 
 class InferLayout:
     """What a request holds, as far as its names, types and shapes tell.
 
     Attributes:
-        inputs: Each input with its rule, its shape and its number of elements, in the
-            request's order.
+        tensors: The inputs as they came; none if it is known that all elements are raw.
+        inputs: What was found of each input, in the request's order.
         rows: How many times the model's smallest input the largest one is.
         batch: The first dimension of the inputs that take rows; 1 if none does.
     """
 
-    __slots__ = ("batch", "inputs", "rows")
+    __slots__ = ("batch", "inputs", "rows", "tensors")
 
-    def __init__(self, inputs: list[_CheckedInput], rows: int, batch: int) -> None:
+    def __init__(
+        self, tensors: list[_InputTensor], inputs: list[_CheckedInput], rows: int, batch: int
+    ) -> None:
+        self.tensors = tensors
         self.inputs = inputs
         self.rows = rows
         self.batch = batch
@@ -75,6 +83,7 @@ def read_layout(
             shape, or another number of rows than the rest; or all are too large.
     """
     seen: set[str] = set()
+    kept: list[_InputTensor] = []
     inputs: list[_CheckedInput] = []
     elements = rows = batch = 0
     for tensor in tensors:
@@ -93,17 +102,18 @@ def read_layout(
                 raise refusals.refuse_batch(rule, shape[0], batch)
         if tensor.parameters:
             check_input_parameters(name, tensor.parameters)
-        inputs.append((tensor, rule, shape, count))
+        kept.append(tensor)
+        inputs.append((name, rule.dtype, shape, count, rule.size_raw(count), rule))
         elements += count
         rows = max(rows, count // rule.row_elements)
     if len(inputs) != len(rules):
         raise refusals.refuse_missing(seen, rules)
     if elements > max_elements and rows > 1:
         raise refusals.refuse_size(elements, max_elements)
-    return InferLayout(inputs, rows, batch or 1)
+    return InferLayout(kept, inputs, rows, batch or 1)
 
 
-def read_inputs(layout: InferLayout, raw: Iterable[bytes]) -> dict[str, Array]:
+def read_inputs(layout: InferLayout, raw: Sequence[bytes]) -> dict[str, Array]:
     """Take the elements of every input.
 
     Args:
@@ -118,37 +128,43 @@ def read_inputs(layout: InferLayout, raw: Iterable[bytes]) -> dict[str, Array]:
         TensorInvalid: Elements are missing, too many, given in two forms, or not what
             the type and shape ask for.
     """
-    pieces = list(raw)
-    if not pieces:
-        return {item[1].name: _read_contents(*item) for item in layout.inputs}
-    if len(pieces) != len(layout.inputs):
+    if not raw:
+        pairs = zip(layout.tensors, layout.inputs, strict=True)
+        return {item[0]: _read_contents(tensor, item) for tensor, item in pairs}
+    if len(raw) != len(layout.inputs):
         raise TensorInvalid(
-            f"raw_input_contents has {len(pieces)} entries for {len(layout.inputs)} inputs;"
+            f"raw_input_contents has {len(raw)} entries for {len(layout.inputs)} inputs;"
             " send one for each input, in the order of inputs",
             field="raw_input_contents",
         )
-    feeds = {}
-    for index, (tensor, rule, shape, count) in enumerate(layout.inputs):
+    for tensor in layout.tensors:
         if tensor.HasField("contents"):
-            raise TensorInvalid(
-                f"input {rule.name!r} has contents, and the request has raw_input_contents;"
-                " send all elements in one of the two",
-                field=f"{rule.path}.contents",
-            )
-        try:
-            if rule.is_text:
-                feeds[rule.name] = read_texts(pieces[index], shape, count)
-            else:
-                feeds[rule.name] = read_numbers(pieces[index], rule.dtype, shape, count)
-        except ElementsInvalid as error:
-            raise refusals.refuse_elements(
-                rule, shape, f"raw_input_contents[{index}]", error
-            ) from error
+            raise refusals.refuse_mixture(tensor.name)
+    feeds = {}
+    for item, data in zip(layout.inputs, raw, strict=True):
+        name, dtype, shape, _, size, _ = item
+        if len(data) == size:
+            feeds[name] = np.ndarray(shape, dtype, data)
+        else:
+            feeds[name] = _read_raw(layout, item, data)
     return feeds
 
 
-def _read_contents(tensor: _InputTensor, rule: InputRule, shape: list[int], count: int) -> Array:
+def _read_raw(layout: InferLayout, item: _CheckedInput, data: bytes) -> Array:
+    """Take elements that have to be looked at one by one, or are not what they should be."""
+    _, dtype, shape, count, _, rule = item
+    try:
+        if rule.is_text:
+            return read_texts(data, shape, count)
+        return read_numbers(data, dtype, shape, count)
+    except ElementsInvalid as error:
+        path = f"raw_input_contents[{layout.inputs.index(item)}]"
+        raise refusals.refuse_elements(rule, shape, path, error) from error
+
+
+def _read_contents(tensor: _InputTensor, item: _CheckedInput) -> Array:
     """Take elements from the typed lists of one input."""
+    _, _, shape, count, _, rule = item
     path = f"{rule.path}.contents"
     wanted = _CONTENTS_FIELDS.get(rule.datatype)
     if wanted is None:

@@ -30,10 +30,15 @@ def request(value: float = 0.5, version: str = "", rows: int = 1) -> pb.ModelInf
     return message
 
 
+def copy_of(message: pb.ModelInferRequest) -> pb.ModelInferRequest:
+    """Make what comes over the wire: the servicer takes the elements out of it."""
+    return pb.ModelInferRequest.FromString(message.SerializeToString())
+
+
 async def infer(
     servicer: InferenceServicer, message: pb.ModelInferRequest
 ) -> pb.ModelInferResponse:
-    answer = servicer.ModelInfer(message, None)
+    answer = servicer.ModelInfer(copy_of(message), None)
     return await answer if isawaitable(answer) else answer
 
 

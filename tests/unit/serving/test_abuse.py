@@ -166,8 +166,8 @@ async def test_abuse_is_refused_with_the_tensor_s_name(
 ) -> None:
     await serve(store, reconciler, graphs.mixed(), MIXED)
     change, name = ABUSES[abuse]
+    await infer(servicer, good())
     message = good()
-    await infer(servicer, message)
     change(message)
     with pytest.raises(TensorInvalid) as caught:
         await infer(servicer, message)

@@ -12,6 +12,7 @@ from modelyard.inference.v1 import inference_pb2 as pb
 from serving.onnx_model import OnnxModel
 from serving.reconciler import Reconciler
 from serving.servicer import InferenceServicer
+from tests.unit.serving.calls import copy_of
 from tests.unit.serving.store import Store, follow
 
 MOVES = 1000
@@ -35,10 +36,10 @@ class Callers:
         one, many = make_request(1), make_request(ASIDE_ROWS)
         while not moving.done() or self.answers.total() < CALLS:
             for _ in range(BURST):
-                answer = self._servicer.ModelInfer(one, None)
+                answer = self._servicer.ModelInfer(copy_of(one), None)
                 assert isinstance(answer, pb.ModelInferResponse), "the champion must be loaded"
                 self._check(answer)
-            aside = self._servicer.ModelInfer(many, None)
+            aside = self._servicer.ModelInfer(copy_of(many), None)
             assert not isinstance(aside, pb.ModelInferResponse)
             self._check(await aside)
 

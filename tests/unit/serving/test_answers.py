@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from modelyard.inference.v1 import inference_pb2 as pb
-from serving.messages import read_wanted_outputs, write_answer
+from serving.outputs import read_wanted_outputs, write_answer
 from tests.unit.serving.graphs import version_of
 from tests.unit.serving.refused import refused
 
@@ -63,7 +63,7 @@ def test_outputs_that_are_refused(
 def test_an_answer_has_one_raw_entry_for_each_output() -> None:
     arrays = [np.array(["a", "bc"], object), np.zeros((2, 3), np.float16)]
     answer = write_answer(
-        version_of(b"", 7), ["label", "p"], {"p": "FP16", "label": "BYTES"}, arrays
+        version_of(b"", 7), ["label", "p"], {"p": "FP16", "label": "BYTES"}, arrays, {}
     )
     assert (answer.model_name, answer.model_version) == ("m", "7")
     assert [(o.name, o.datatype, list(o.shape)) for o in answer.outputs] == [
@@ -75,6 +75,6 @@ def test_an_answer_has_one_raw_entry_for_each_output() -> None:
 
 
 def test_an_output_without_rows_has_an_empty_raw_entry() -> None:
-    answer = write_answer(version_of(b""), ["y"], {"y": "FP32"}, [np.zeros((0, 3), np.float32)])
+    answer = write_answer(version_of(b""), ["y"], {"y": "FP32"}, [np.zeros((0, 3), np.float32)], {})
     assert list(answer.raw_output_contents) == [b""]
     assert list(answer.outputs[0].shape) == [0, 3]

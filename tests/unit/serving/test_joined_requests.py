@@ -26,6 +26,7 @@ from serving.servicer import InferenceServicer
 from serving.statistics import RunTotals
 from tests.support.server_process import wait_for
 from tests.unit.serving import graphs
+from tests.unit.serving.calls import copy_of
 from tests.unit.serving.store import Store, follow
 
 HOUR = Batching(4, 3600 * 10**9)
@@ -52,7 +53,7 @@ def make_request(
 
 
 async def infer(servicer: InferenceServicer, request: pb.ModelInferRequest) -> bytes:
-    answer = servicer.ModelInfer(request, None)
+    answer = servicer.ModelInfer(copy_of(request), None)
     answer = await answer if isawaitable(answer) else answer
     return answer.SerializeToString(deterministic=True)
 
@@ -96,7 +97,7 @@ async def test_the_setting_is_followed_without_loading_anew(
 ) -> None:
     row = make_request([(1.5, 2, "Dream")])
     handle = await serve(store, reconciler, None)
-    alone = servicer.ModelInfer(row, None)
+    alone = servicer.ModelInfer(copy_of(row), None)
     assert isinstance(alone, pb.ModelInferResponse)
     await serve(store, reconciler, HOUR)
     waiting = [asyncio.ensure_future(infer(servicer, row)) for _ in range(3)]
@@ -109,7 +110,7 @@ async def test_the_setting_is_followed_without_loading_anew(
     for call in waiting:
         call.cancel()
     await serve(store, reconciler, None)
-    assert isinstance(servicer.ModelInfer(row, None), pb.ModelInferResponse)
+    assert isinstance(servicer.ModelInfer(copy_of(row), None), pb.ModelInferResponse)
     assert store.reads == [1]
 
 

@@ -9,7 +9,7 @@ from registry.signature import Signature
 from serving.elements import Array
 from serving.errors import TensorInvalid
 from serving.input_rules import make_rules
-from serving.messages import write_answer
+from serving.outputs import write_answer
 from serving.tensors import read_inputs, read_layout
 from tests.unit.serving.graphs import MIXED, identity, spec, version_of
 from tests.unit.serving.refused import refused
@@ -96,7 +96,7 @@ def test_typed_and_raw_forms_mean_the_same(datatype: str) -> None:
     tensor = InputTensor(name="x", datatype=datatype, shape=[2], contents=CONTENTS[datatype])
     typed = read([tensor], [], signature)["x"]
     assert typed.dtype == NUMPY_TYPES[datatype]
-    answer = write_answer(version_of(b""), ["x"], {"x": datatype}, [typed])
+    answer = write_answer(version_of(b""), ["x"], {"x": datatype}, [typed], {})
     tensor.ClearField("contents")
     raw = read([tensor], list(answer.raw_output_contents), signature)["x"]
     assert raw.tolist() == typed.tolist()
