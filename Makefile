@@ -5,6 +5,8 @@ BIN := .venv/bin
 STOCK := .venv-stock
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
+NODE := tests/contract/node
+NODE_INSTALLED := $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 ARGS ?=
 
 .PHONY: help setup demo serve test chaos test-fast check protos protos-released requirements format clean
@@ -12,7 +14,7 @@ ARGS ?=
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(INSTALLED) $(STOCK_INSTALLED) ## make the two virtual environments
+setup: $(INSTALLED) $(STOCK_INSTALLED) $(NODE_INSTALLED) ## make the environments of Python and, if there, Node
 
 # uv is quick; where it can't reach an index that pip is set up for, pip does the same.
 define install
@@ -30,6 +32,10 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml clients/py
 $(STOCK_INSTALLED): requirements/uv.txt requirements/stock-clients.txt
 	$(PYTHON) -m venv --clear $(STOCK)
 	$(call install,$(STOCK),requirements/stock-clients.txt)
+	touch $@
+
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --silent --ignore-scripts
 	touch $@
 
 demo: setup ## the whole way on real data; ARGS=--once exits at the end
@@ -79,4 +85,4 @@ requirements: setup ## pin anew after a change of requirements/*.in
 	    --python-version 3.11 --output-file requirements/$$name.txt requirements/$$name.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(NODE)/node_modules .build .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,32 @@
+"""Serves the contract's service in a process of its own: python -m tests.contract.serve NAME."""
+
+import asyncio
+import signal
+import sys
+
+import grpc
+import uvloop
+
+from tests.contract.service import SERVICE, Player
+from tests.contract.transports import TRANSPORTS
+
+GRACE_SECONDS = 5.0
+
+
+async def serve(name: str) -> None:
+    """Serve on a free port until SIGTERM, and print that port."""
+    server = TRANSPORTS[name]()
+    generic = grpc.method_handlers_generic_handler(SERVICE, Player().handlers())
+    server.add_generic_rpc_handlers((generic,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await stopped.wait()
+    await server.stop(GRACE_SECONDS)
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(sys.argv[1]))
