@@ -81,9 +81,12 @@ class ContractClient(Protocol):
 
     Attributes:
         joins_values: Whether it gives the values of a repeated key as one, as HTTP allows.
+        loses_initial: Whether initial metadata may be lost where the answer is a stream
+            that ends at once.
     """
 
     joins_values: bool
+    loses_initial: bool
 
     async def call(self, call: Call) -> Outcome:
         """Make the call and wait for its end."""

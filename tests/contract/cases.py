@@ -7,6 +7,7 @@ import grpc
 from tests.contract import scripts
 from tests.contract.calls import Call, Outcome
 from tests.contract.scripts import Step, script
+from tests.contract.service import GENERIC_SERVICE
 from tests.contract.transports import LARGEST_REQUEST
 
 EVERY_ERROR = [code.name for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
@@ -70,6 +71,14 @@ def _messages() -> list[Case]:
     ]
     too_large = Outcome("RESOURCE_EXHAUSTED", None)
     over = bytes(LARGEST_REQUEST + 1)
+    generic = [
+        Case(f"generic-{name}", Call(f"/{GENERIC_SERVICE}/{name}", (request,)), outcome)
+        for name, request, outcome in [
+            ("Echo", b"x", Outcome("OK", messages=(b"x",))),
+            ("Unary", script(scripts.abort("ABORTED", "no")), Outcome("ABORTED", "no")),
+            ("Converse", script(scripts.reply(b"x")), Outcome("OK", messages=(b"x",))),
+        ]
+    ]
     refused = [
         Case("request-over-the-limit", Call("Echo", (over,)), too_large),
         Case(
@@ -77,7 +86,7 @@ def _messages() -> list[Case]:
         ),
         Case("gzip-request-over-the-limit", Call("Echo", (over,), gzip=True), too_large),
     ]
-    return echoes + large + refused
+    return echoes + large + generic + refused
 
 
 def _streams() -> list[Case]:
@@ -107,15 +116,23 @@ def _streams() -> list[Case]:
 
 
 def _early_ends() -> list[Case]:
-    """The server ends the call while the client has not said that it is done sending."""
+    """The server ends the call while the client has not said that it is done sending.
+
+    All that is sent is read before: grpcio's clients lose the answer of a call that ends
+    while they send.
+    """
     calls = [
         (name, Call(method, (script(*steps), b"1", b"2"), hold_open=True), outcome)
         for method in (*TALKS, "Collect", "CollectRead")
         for name, steps, outcome in [
-            (f"early-end-{method}", [scripts.reply(b"x")], Outcome("OK", messages=(b"x",))),
+            (
+                f"early-end-{method}",
+                [scripts.read(2), scripts.reply(b"x")],
+                Outcome("OK", messages=(b"x",)),
+            ),
             (
                 f"early-abort-{method}",
-                [scripts.read(), scripts.abort("OUT_OF_RANGE", "enough")],
+                [scripts.read(2), scripts.abort("OUT_OF_RANGE", "enough")],
                 Outcome("OUT_OF_RANGE", "enough"),
             ),
         ]

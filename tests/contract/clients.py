@@ -24,6 +24,7 @@ class SyncClient:
     """grpcio as most people use it, in a thread."""
 
     joins_values = False
+    loses_initial = False
 
     def __init__(self, address: str) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
@@ -88,6 +89,7 @@ class AsyncClient:
     """grpcio on asyncio."""
 
     joins_values = False
+    loses_initial = True
 
     def __init__(self, address: str) -> None:
         self._channel = aio.insecure_channel(address, options=_OPTIONS)
@@ -102,8 +104,6 @@ class AsyncClient:
         running = self._start(call, ended)
         messages: list[bytes] = []
         try:
-            if call.kind[1]:
-                await running.initial_metadata()  # once the call has ended, it may be lost
             async for message in _answers(running, streamed=call.kind[1]):
                 messages.append(message)
                 if len(messages) == call.cancel_after:
@@ -154,6 +154,7 @@ class NodeClient:
     """grpc-js: one process takes a call a line and answers with what came of it."""
 
     joins_values = True
+    loses_initial = False
 
     def __init__(self, address: str) -> None:
         self._address = address

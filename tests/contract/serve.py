@@ -5,9 +5,10 @@ import signal
 import sys
 
 import grpc
+import structlog
 import uvloop
 
-from tests.contract.service import SERVICE, Player
+from tests.contract.service import GENERIC_SERVICE, SERVICE, Player
 from tests.contract.transports import TRANSPORTS
 
 GRACE_SECONDS = 5.0
@@ -15,8 +16,12 @@ GRACE_SECONDS = 5.0
 
 async def serve(name: str) -> None:
     """Serve on a free port until SIGTERM, and print that port."""
+    # Standard output belongs to the port; whoever reads that reads no logs.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     server = TRANSPORTS[name]()
-    generic = grpc.method_handlers_generic_handler(SERVICE, Player().handlers())
+    handlers = Player().handlers()
+    server.add_registered_method_handlers(SERVICE, handlers)
+    generic = grpc.method_handlers_generic_handler(GENERIC_SERVICE, handlers)
     server.add_generic_rpc_handlers((generic,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -13,6 +13,8 @@ from grpc import aio
 from tests.contract.scripts import pack_pairs, read_script, unpack, unpack_pairs
 
 SERVICE = "contract.Play"
+GENERIC_SERVICE = "contract.Generic"
+"""The same, registered by a generic handler and not by name."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ async def test_a_call_comes_out_as_the_contract_says(
     came = await client.call(case.call)
     if wanted.details is None:
         came = replace(came, details=None)
+    if client.loses_initial and case.call.kind[1] and not wanted.messages:
+        came = replace(came, initial=wanted.initial)
     assert came == wanted
 
 

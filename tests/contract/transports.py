@@ -5,8 +5,12 @@ from typing import Any
 
 from grpc import aio
 
+from server.express.limits import Limits
+from server.express.server import ExpressServer, server
+
 LARGEST_REQUEST = 256 << 10
 STREAMS = 100
+HEADER_LIST = 16 << 10
 
 
 def make_grpcio() -> Any:
@@ -20,4 +24,12 @@ def make_grpcio() -> Any:
     )
 
 
-TRANSPORTS: dict[str, Callable[[], Any]] = {"grpcio": make_grpcio}
+def make_express() -> ExpressServer:
+    """Make our own."""
+    bounds = Limits(
+        message_bytes=LARGEST_REQUEST, streams=STREAMS, header_bytes=HEADER_LIST
+    )
+    return server(limits=bounds)
+
+
+TRANSPORTS: dict[str, Callable[[], Any]] = {"grpcio": make_grpcio, "express": make_express}

@@ -1,0 +1,185 @@
+"""A connection on which a test says every byte itself, and reads every frame that comes."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Self
+
+from hpack import Decoder
+
+from tests.contract import frames
+from tests.contract.frames import Code, Flag, Frame, Kind
+
+# A server that does not answer is a failure; this bounds how long that takes.
+SILENCE_SECONDS = 20.0
+
+
+@dataclass
+class Answer:
+    """What a server said on one stream.
+
+    Attributes:
+        headers: The first header block.
+        data: The bytes of all DATA frames.
+        trailers: The last header block, which is the first if there is but one.
+        reset: The code of RST_STREAM, if it was reset.
+    """
+
+    headers: dict[str, str] = field(default_factory=dict)
+    data: bytes = b""
+    trailers: dict[str, str] = field(default_factory=dict)
+    reset: Code | None = None
+
+    @property
+    def status(self) -> str | None:
+        """The gRPC status, if there is one."""
+        return self.trailers.get("grpc-status")
+
+
+class Wire:
+    """A connection to a server, as a context.
+
+    Args:
+        address: HOST:PORT.
+        greeting: What is sent first.
+    """
+
+    def __init__(
+        self, address: str, greeting: bytes = frames.PREFACE + frames.settings()
+    ) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), SILENCE_SECONDS)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self._socket.makefile("rb")
+        self._decoder = Decoder(max_header_list_size=1 << 20)
+        self.send(greeting)
+
+    def __enter__(self) -> Self:
+        """Give the connection."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self._file.close()
+        self._socket.close()
+
+    def send(self, *parts: bytes) -> None:
+        """Send bytes; a server that has closed meanwhile is seen when reading."""
+        try:
+            self._socket.sendall(b"".join(parts))
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def finish(self) -> None:
+        """Say that no more bytes come."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def read(self) -> Frame | None:
+        """Read the next frame; None at the end of the connection."""
+        try:
+            head = self._file.read(9)
+            if len(head) < 9:
+                return None
+            size = int.from_bytes(head[:3], "big")
+            kind, flags, stream = struct.unpack(">BBI", head[3:])
+            return Frame(kind, flags, stream & 0x7FFFFFFF, self._file.read(size))
+        except ConnectionResetError:
+            return None
+
+    def frames(self) -> Iterator[Frame]:
+        """Read frames until the end of the connection."""
+        while got := self.read():
+            yield got
+
+    def wait_for(self, kind: int, *, flags: int | None = None) -> Frame:
+        """Read until a frame of that type, and with those flags, comes."""
+        for got in self.frames():
+            if got.kind == kind and flags in {None, got.flags}:
+                return got
+        raise AssertionError(f"the connection ended before {Kind(kind).name}")
+
+    def fields(self, got: Frame) -> dict[str, str]:
+        """Decode the header block of a HEADERS frame."""
+        assert got.flags & Flag.END_HEADERS
+        assert not got.flags & (Flag.PADDED | Flag.PRIORITY)
+        return {str(name): str(value) for name, value in self._decoder.decode(got.body)}
+
+    def answer(self, stream: int) -> Answer:
+        """Read until the server has ended the stream."""
+        answer = Answer()
+        for got in self.frames():
+            if got.kind == Kind.GOAWAY and got.body[4:8] != bytes(4):
+                break
+            if got.kind == Kind.HEADERS:
+                decoded = self.fields(got)  # of every stream: they share one table
+            if got.stream == stream and _take(answer, got, decoded if got.kind == 1 else {}):
+                return answer
+        raise AssertionError(f"the connection ended before stream {stream}: {answer}")
+
+    def call(self, path: str, *requests: bytes, stream: int = 1) -> Answer:
+        """Make a call the usual way."""
+        body = b"".join(frames.message(request) for request in requests)
+        heads = frames.headers(stream, frames.request_fields(path))
+        self.send(heads, frames.data(stream, body, end=True))
+        return self.answer(stream)
+
+
+def _take(answer: Answer, got: Frame, decoded: dict[str, str]) -> bool:
+    """Add a frame to the answer; say whether it was the last."""
+    if got.kind == Kind.RST_STREAM:
+        answer.reset = Code(int.from_bytes(got.body, "big"))
+        return True
+    if got.kind == Kind.DATA:
+        answer.data += got.body
+    elif got.kind == Kind.HEADERS:
+        answer.headers = answer.headers or decoded
+        answer.trailers = decoded
+    return bool(got.kind in {Kind.DATA, Kind.HEADERS} and got.flags & Flag.END_STREAM)
+
+
+def reaction(wire: Wire) -> str:
+    """Say how a server took what it was sent: what it does before it answers a PING, or ends.
+
+    Returns:
+        `goaway CODE` or `closed` for an error of the connection, `reset CODE` for one of a
+        stream, `status N` for an answer by gRPC, `http N` for one by HTTP, else `ignored`.
+    """
+    wire.send(frames.ping(b"reaction"))
+    said = "ignored"
+    for got in wire.frames():
+        match got.kind:
+            case Kind.PING if got.body == b"reaction":
+                return said
+            case Kind.GOAWAY:
+                return f"goaway {_code(got.body[4:8])}"
+            case Kind.RST_STREAM | Kind.HEADERS if said == "ignored":
+                said = _verdict(wire, got)
+    return "closed"
+
+
+def verdict(wire: Wire, stream: int) -> str:
+    """Say how a server answered a request; like `reaction`, but waits for the answer."""
+    for got in wire.frames():
+        if got.kind == Kind.GOAWAY:
+            return f"goaway {_code(got.body[4:8])}"
+        if got.stream == stream and got.kind in {Kind.RST_STREAM, Kind.HEADERS}:
+            said = _verdict(wire, got)
+            if said != "headers":
+                return said
+    return "closed"
+
+
+def _verdict(wire: Wire, got: Frame) -> str:
+    """Say what one frame says."""
+    if got.kind == Kind.RST_STREAM:
+        return f"reset {_code(got.body)}"
+    fields = wire.fields(got)
+    http = fields.get(":status", "200")
+    if http != "200":
+        return f"http {http}"
+    return f"status {fields['grpc-status']}" if "grpc-status" in fields else "headers"
+
+
+def _code(body: bytes) -> str:
+    return Code(int.from_bytes(body, "big")).name
