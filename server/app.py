@@ -12,7 +12,6 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
-from grpc import aio
 from sqlalchemy import URL
 
 from registry.changes import REGISTRY_CHANGED
@@ -24,7 +23,7 @@ from registry.transfers import ArtifactTransfers
 from server.database import ChangeListener
 from server.errors import CannotStart
 from server.health import SERVING, HealthServicer
-from server.listener import SERVICES, Servicers, make_server
+from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
 from server.settings import Settings, worker_environment
 from server.storage import Storage, open_storage
@@ -157,7 +156,7 @@ def _make_worker_process(settings: Settings, url: URL) -> WorkerProcess:
     return WorkerProcess(worker_environment(settings, text))
 
 
-def _bind(server: aio.Server, address: str) -> str:
+def _bind(server: Server, address: str) -> str:
     """Take the port; a port that is taken ends the start with a sentence."""
     host = address.rpartition(":")[0]
     try:
@@ -198,7 +197,7 @@ async def _enter_background(
 
 
 async def _drain(
-    server: aio.Server, health: HealthServicer, followers: JobFollowers, settings: Settings
+    server: Server, health: HealthServicer, followers: JobFollowers, settings: Settings
 ) -> None:
     """Stop in the order that loses no call: say so, wait, end streams, finish, close."""
     health.stop()

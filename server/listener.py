@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2_grpc
 
@@ -12,6 +11,7 @@ from modelyard.inference.v1 import inference_pb2_grpc
 from modelyard.registry.v1 import registry_pb2_grpc
 from modelyard.training.v1 import datasets_pb2_grpc, training_pb2_grpc
 from registry.servicer import RegistryServicer
+from server import express
 from server.health import HealthServicer
 from server.interceptors.around import AroundInterceptor
 from server.interceptors.deadlines import DeadlinesInterceptor
@@ -22,6 +22,9 @@ from server.reflection import STANDARD_INFERENCE, add_reflection
 from server.settings import Settings
 from serving.servicer import InferenceServicer
 from training.servicer import DatasetServicer, TrainingServicer
+
+Server = Any
+"""What has the registration surface of grpc.aio.Server: theirs, or ours in `express`."""
 
 SERVICES = [
     "modelyard.registry.v1.RegistryService",
@@ -54,21 +57,9 @@ def make_interceptors(settings: Settings) -> list[AroundInterceptor]:
     ]
 
 
-def make_server(settings: Settings, servicers: Servicers) -> aio.Server:
+def make_server(settings: Settings, servicers: Servicers) -> Server:
     """Make a server with everything on it, not started and without a port."""
-    most_bytes = settings.max_message_mb << 20
-    server = aio.server(
-        interceptors=make_interceptors(settings),
-        options=[
-            ("grpc.max_receive_message_length", most_bytes),
-            ("grpc.max_send_message_length", most_bytes),
-            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
-            ("grpc.keepalive_time_ms", 60_000),
-            ("grpc.keepalive_timeout_ms", 20_000),
-            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-            ("grpc.max_concurrent_streams", 1000),
-        ],
-    )
+    server = _TRANSPORTS[settings.transport](settings)
     registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicers.registry, server)
     datasets_pb2_grpc.add_DatasetServiceServicer_to_server(servicers.datasets, server)
     training_pb2_grpc.add_TrainingServiceServicer_to_server(servicers.training, server)
@@ -80,13 +71,41 @@ def make_server(settings: Settings, servicers: Servicers) -> aio.Server:
     return server
 
 
-def _add_standard_inference(server: aio.Server, servicer: InferenceServicer) -> None:
+def _make_express(settings: Settings) -> express.ExpressServer:
+    return express.server(
+        interceptors=make_interceptors(settings),
+        limits=express.Limits(message_bytes=settings.max_message_mb << 20),
+    )
+
+
+def _make_grpcio(settings: Settings) -> aio.Server:
+    most_bytes = settings.max_message_mb << 20
+    return aio.server(
+        interceptors=make_interceptors(settings),
+        options=[
+            ("grpc.max_receive_message_length", most_bytes),
+            ("grpc.max_send_message_length", most_bytes),
+            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ("grpc.max_concurrent_streams", 1000),
+        ],
+    )
+
+
+_TRANSPORTS: dict[str, Callable[[Settings], Server]] = {
+    "express": _make_express,
+    "grpcio": _make_grpcio,
+}
+
+
+def _add_standard_inference(server: Server, servicer: InferenceServicer) -> None:
     """Register the inference handlers once more, under the name that stock clients use."""
     taken = _HandlerTaker()
     add: Callable[..., None] = inference_pb2_grpc.add_InferenceServiceServicer_to_server
     add(servicer, taken)
-    generic = grpc.method_handlers_generic_handler(STANDARD_INFERENCE, taken.handlers)
-    server.add_generic_rpc_handlers((generic,))
+    server.add_registered_method_handlers(STANDARD_INFERENCE, taken.handlers)
 
 
 class _HandlerTaker:

@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     database_connections: Annotated[int, Field(ge=2, le=500)] = Field(
         10, description="Connections that one process holds at most."
     )
-    transport: Literal["grpcio"] = Field("grpcio", description="The gRPC implementation.")
+    transport: Literal["express", "grpcio"] = Field(
+        "grpcio", description="The gRPC implementation: ours, or the reference."
+    )
     max_message_mb: Megabytes = Field(64, description="Largest message that is taken.")
     max_artifact_mb: Megabytes = Field(2048, description="Largest artifact that is taken.")
     max_dataset_mb: Megabytes = Field(2048, description="Largest table file that is taken.")

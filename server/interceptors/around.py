@@ -3,7 +3,7 @@
 # The type stubs have generic classes where the library has plain ones.
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -11,6 +11,9 @@ from typing import Any
 
 import grpc
 from grpc import aio
+
+Behavior = Callable[[Any, Any], Any]
+"""A handler: from a request and its context to an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,17 @@ class AroundInterceptor(aio.ServerInterceptor):
     def around(self, call: Call) -> AbstractAsyncContextManager[None]:
         """Do something before, after, or on the failure of a call."""
         raise NotImplementedError
+
+    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002
+        """Say what is done around a call that is answered at once, without a task.
+
+        Only calls that succeed end there: one that fails, or has to await something, goes on
+        inside of `around`. Here nothing is done, and `method` does not matter.
+
+        Returns:
+            The function to call, or None if the method must not be answered so.
+        """
+        return behavior
 
     async def intercept_service(
         self, continuation: Any, handler_call_details: grpc.HandlerCallDetails

@@ -1,6 +1,7 @@
 """Writes a line for every call that is worth one."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from typing import Any
 import grpc
 import structlog
 
-from server.interceptors.around import AroundInterceptor, Call
+from server.interceptors.around import AroundInterceptor, Behavior, Call
 from server.status import is_server_fault
 
 log = structlog.get_logger()
@@ -17,6 +18,10 @@ log = structlog.get_logger()
 
 class LoggingInterceptor(AroundInterceptor):
     """Logs calls: the server's faults as warnings, callers' faults and the rest in detail."""
+
+    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:
+        """Answer in tasks while each call gets a line; a success at once deserves none."""
+        return None if log.is_enabled_for(logging.DEBUG) else super().wrap_inline(method, behavior)
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:

@@ -4,27 +4,50 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
-from server.interceptors.around import AroundInterceptor, Call
+from server.interceptors.around import AroundInterceptor, Behavior, Call
 
 HEADER = "x-request-id"
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdInterceptor(AroundInterceptor):
-    """Takes the caller's id if it is plain, else makes one, and answers it in the headers."""
+    """Takes the caller's id if it is plain, else makes one.
+
+    The caller is told the id with every failure, and also if it brought one.
+    """
+
+    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002
+        """Answer a caller's own id; nobody asks for the id of another call that succeeds."""
+
+        def answer(request: Any, context: Any) -> Any:
+            answered = behavior(request, context)
+            if given := _find_given(context):
+                context.set_trailing_metadata(((HEADER, given),))
+            return answered
+
+        return answer
 
     @asynccontextmanager
     async def around(self, call: Call) -> AsyncIterator[None]:
         """Bind the id to the context of the call."""
-        given = dict(call.context.invocation_metadata() or ()).get(HEADER, "")
-        plain = isinstance(given, str) and _PLAIN.fullmatch(given)
-        request_id = given if plain else uuid.uuid4().hex
-        call.context.set_trailing_metadata(((HEADER, request_id),))
+        given = _find_given(call.context)
+        request_id = given or uuid.uuid4().hex
+        if given:
+            call.context.set_trailing_metadata(((HEADER, given),))
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             yield
+
+
+def _find_given(context: Any) -> str:
+    """Return the caller's own id, or nothing if there is none or it is not plain."""
+    for key, value in context.invocation_metadata() or ():
+        if key == HEADER and isinstance(value, str) and _PLAIN.fullmatch(value):
+            return value
+    return ""
 
 
 def present_request_id() -> str:

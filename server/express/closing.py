@@ -1,0 +1,73 @@
+"""How a connection ends: drained, refused, or without a word."""
+
+from typing import TYPE_CHECKING
+
+from server.express.frames import (
+    NO_ERROR,
+    PING,
+    STREAM_ID_MASK,
+    ConnectionFault,
+    pack_frame,
+    pack_goaway,
+)
+
+if TYPE_CHECKING:
+    from server.express.connection import Connection
+
+_DRAINED = b"drained\0"
+
+
+class Closing:
+    """Ends a connection.
+
+    Args:
+        connection: Which.
+
+    Attributes:
+        is_draining: Whether new calls are refused.
+        is_closed: Whether nothing is said any more.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self.is_draining = False
+        self.is_closed = False
+
+    def drain(self) -> None:
+        """Ask the peer to open no more calls.
+
+        Calls that are on their way still count: the id of the last one is said when the
+        peer has answered a ping, and so has read that it should go (RFC 9113, 6.8).
+        """
+        outbox = self._connection.outbox
+        outbox.add(pack_goaway(STREAM_ID_MASK, NO_ERROR, "the server is stopping"))
+        outbox.add(pack_frame(PING, 0, 0, _DRAINED))
+
+    def take_pong(self, payload: bytes) -> None:
+        """Take the answer to a ping of ours."""
+        if payload == _DRAINED and not self.is_draining:
+            self.is_draining = True
+            self._say_goodbye(NO_ERROR, "the server is stopping")
+
+    def refuse(self, fault: ConnectionFault) -> None:
+        """Tell the peer what it did, and close."""
+        self._connection.server.count_refusal(fault.limit)
+        self.close(fault.code, fault.limit)
+
+    def close(self, code: int = NO_ERROR, text: str = "") -> None:
+        """Say goodbye, send what is written, and close."""
+        if self.is_closed:
+            return
+        self._say_goodbye(code, text)
+        self._connection.flush()
+        self.is_closed = True
+        self._connection.transport.close()
+
+    def abort(self, limit: str) -> None:
+        """Close without waiting for a peer that takes nothing."""
+        self._connection.server.count_refusal(limit)
+        self.is_closed = True
+        self._connection.transport.abort()
+
+    def _say_goodbye(self, code: int, text: str) -> None:
+        self._connection.outbox.add(pack_goaway(self._connection.table.last_id, code, text))

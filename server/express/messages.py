@@ -1,0 +1,126 @@
+"""Length-prefixed messages in DATA frames, packed or not (gRPC over HTTP/2)."""
+
+import struct
+import zlib
+from typing import Final
+
+import grpc
+
+PREFIX: Final = struct.Struct(">BI")
+PREFIX_BYTES: Final = PREFIX.size
+
+# What zlib takes for each encoding, as the largest window and the format.
+_WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
+_NAMES: Final = {grpc.Compression.Gzip: "gzip", grpc.Compression.Deflate: "deflate"}
+
+
+class MessageRefused(Exception):
+    """A message can't be taken.
+
+    Args:
+        code: The status of the call.
+        text: Why, for the caller.
+    """
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class MessageReader:
+    """Puts the messages of one stream together.
+
+    Args:
+        encoding: How packed messages are packed.
+        most_bytes: The largest message.
+    """
+
+    __slots__ = ("_buffer", "_encoding", "_most_bytes")
+
+    def __init__(self, encoding: str, most_bytes: int) -> None:
+        self._buffer = bytearray()
+        self._encoding = encoding
+        self._most_bytes = most_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of a message waits for the rest of it."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take what came and return the messages that are whole now.
+
+        Raises:
+            MessageRefused: One is larger than allowed, or can't be unpacked.
+        """
+        buffer = self._buffer
+        buffer += data
+        messages = []
+        at = 0
+        while len(buffer) - at >= PREFIX_BYTES:
+            packed, length = PREFIX.unpack_from(buffer, at)
+            self._check(packed, length)
+            stop = at + PREFIX_BYTES + length
+            if stop > len(buffer):
+                break
+            body = bytes(memoryview(buffer)[at + PREFIX_BYTES : stop])
+            messages.append(unpack(body, self._encoding, self._most_bytes) if packed else body)
+            at = stop
+        del buffer[:at]
+        return messages
+
+    def clear(self) -> None:
+        """Drop what is held."""
+        self._buffer.clear()
+
+    def _check(self, packed: int, length: int) -> None:
+        if length > self._most_bytes:
+            raise MessageRefused(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"the message has {length} bytes; this server takes {self._most_bytes} at most",
+            )
+        if packed > 1 or (packed and self._encoding not in _WINDOW_BITS):
+            raise MessageRefused(
+                grpc.StatusCode.INTERNAL, "the message says it is packed, and not how"
+            )
+
+
+def unpack(data: bytes, encoding: str, most_bytes: int) -> bytes:
+    """Unpack a message, never making more of it than allowed.
+
+    Raises:
+        MessageRefused: It is larger than allowed, or damaged.
+    """
+    unpacker = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        body = unpacker.decompress(data, most_bytes + 1)
+    except zlib.error:
+        raise MessageRefused(
+            grpc.StatusCode.INTERNAL, f"the message can't be unpacked by {encoding}"
+        ) from None
+    if len(body) > most_bytes:
+        raise MessageRefused(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"the message has more than the {most_bytes} bytes that this server takes",
+        )
+    if not unpacker.eof or unpacker.unused_data:
+        raise MessageRefused(
+            grpc.StatusCode.INTERNAL, f"the message can't be unpacked by {encoding}"
+        )
+    return body
+
+
+def choose_encoding(wanted: grpc.Compression | None, accepts: str) -> str:
+    """Choose how answers are packed: as wanted if the caller can read that, else not at all."""
+    name = _NAMES.get(wanted, "") if wanted is not None else ""
+    return name if name in [word.strip() for word in accepts.split(",")] else ""
+
+
+def pack_message(body: bytes, encoding: str = "") -> bytes:
+    """Write a message with its prefix, packed if an encoding is named."""
+    if not encoding:
+        return PREFIX.pack(0, len(body)) + body
+    packer = zlib.compressobj(wbits=_WINDOW_BITS[encoding])
+    packed = packer.compress(body) + packer.flush()
+    return PREFIX.pack(1, len(packed)) + packed

@@ -1,0 +1,30 @@
+"""Whether a connection is read: there may be more than one reason not to."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.express.connection import Connection
+
+
+class Reading:
+    """Pauses and resumes reading.
+
+    Args:
+        connection: Of what.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._reasons: set[str] = set()
+
+    def pause(self, reason: str) -> None:
+        """Read no more until that reason is gone."""
+        if not self._reasons and not self._connection.closing.is_closed:
+            self._connection.transport.pause_reading()
+        self._reasons.add(reason)
+
+    def resume(self, reason: str) -> None:
+        """Read on if no other reason is left."""
+        self._reasons.discard(reason)
+        if not self._reasons and not self._connection.closing.is_closed:
+            self._connection.transport.resume_reading()

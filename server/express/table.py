@@ -1,0 +1,108 @@
+"""The open calls of one connection, and what is left of those that ended early."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import grpc
+
+from server.express.frames import CANCEL, NO_ERROR, pack_reset
+from server.express.heads import RequestHead
+from server.express.stream import Stream
+
+if TYPE_CHECKING:
+    from server.express.connection import Connection
+
+_MOST_RESETS_KNOWN = 256
+
+
+class StreamTable:
+    """Keeps streams by their ids.
+
+    Args:
+        connection: Whose they are.
+
+    Attributes:
+        entries: What is open: a head whose message is awaited, or a stream.
+        last_id: The highest id that the peer has used.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._server = connection.server
+        self.entries: dict[int, RequestHead | Stream] = {}
+        self.last_id = 0
+        # Streams that we ended, of which more may be on its way.
+        self._resets: OrderedDict[int, None] = OrderedDict()
+
+    def streams(self) -> list[Stream]:
+        """List the streams; a head whose message is awaited is none yet."""
+        return [entry for entry in self.entries.values() if isinstance(entry, Stream)]
+
+    def find(self, stream_id: int) -> Stream | None:
+        """Find a stream; a head whose message is awaited becomes one."""
+        entry = self.entries.get(stream_id)
+        if isinstance(entry, RequestHead):
+            return self._connection.make_stream(stream_id, entry)
+        return entry
+
+    def keep(self, stream: Stream) -> None:
+        """Keep a stream until it is forgotten."""
+        self.entries[stream.id] = stream
+        self._server.open_calls += 1
+
+    def forget(self, stream: Stream) -> None:
+        """Forget a stream whose answer is sent; what is left of its request is not wanted."""
+        if self.entries.get(stream.id) is not stream:
+            return
+        del self.entries[stream.id]
+        self._server.open_calls -= 1
+        self._connection.outbox.forget(stream.id)
+        stream.release()
+        if not stream.is_cancelled:
+            self._connection.patience.earned += 1
+        if not stream.remote_done:
+            self._remember(stream.id)
+            self._connection.outbox.add(pack_reset(stream.id, NO_ERROR))
+        if not self.entries:
+            self._connection.note_quiet()
+
+    def drop(self, stream: Stream) -> None:
+        """End a stream that the peer does not want any more."""
+        stream.remote_done = True
+        stream.cancel()
+        self.forget(stream)
+
+    def reset(self, stream_id: int, code: int = CANCEL) -> None:
+        """End a stream without a status."""
+        self.take_reset(stream_id)
+        self._remember(stream_id)
+        self._connection.outbox.add(pack_reset(stream_id, code))
+
+    def take_reset(self, stream_id: int) -> None:
+        """Take note that the peer has ended a stream."""
+        entry = self.entries.get(stream_id)
+        if isinstance(entry, Stream):
+            self.drop(entry)
+        else:
+            self.entries.pop(stream_id, None)
+
+    def was_reset(self, stream_id: int) -> bool:
+        """Tell whether we ended a stream, of which more may be on its way."""
+        return stream_id in self._resets
+
+    def drop_all(self) -> None:
+        """End every stream: the connection is gone."""
+        for stream in self.streams():
+            self.drop(stream)
+        self.entries.clear()
+
+    def refuse_all(self, code: grpc.StatusCode, text: str) -> None:
+        """End every call with a status."""
+        for stream_id in list(self.entries):
+            if stream := self.find(stream_id):
+                stream.refuse(code, text)
+
+    def _remember(self, stream_id: int) -> None:
+        self._resets[stream_id] = None
+        if len(self._resets) > _MOST_RESETS_KNOWN:
+            self._resets.popitem(last=False)
