@@ -1,0 +1,156 @@
+"""What time does to a connection: nobody waits for a peer for ever."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from server import express
+from server.express import frames
+from server.express.watch import inspect
+from tests.unit.express.peer import ASYNC, REQUEST, STREAM, Peer, data_frame
+
+LIMITS = express.Limits()
+
+
+def pass_time(peer: Peer, seconds: float) -> None:
+    inspect(peer.connection, peer.connection.loop.time() + seconds)
+
+
+def age_streams(peer: Peer, seconds: float) -> None:
+    for stream in peer.connection.table.streams():
+        stream.moved_at -= seconds
+
+
+async def test_a_peer_that_never_greets_is_told_to_go() -> None:
+    peer = Peer()
+    peer.send(frames.PREFACE[:10])
+    pass_time(peer, LIMITS.handshake_seconds - 1)
+    assert not peer.wire.is_closed
+    pass_time(peer, LIMITS.handshake_seconds + 1)
+    assert peer.wire.is_closed
+    assert peer.goaway() == (frames.SETTINGS_TIMEOUT, "handshake")
+
+
+async def test_half_a_frame_is_not_waited_for() -> None:
+    peer = Peer().greet()
+    peer.send(data_frame(1, b"x" * 100)[:50])
+    pass_time(peer, LIMITS.request_seconds + 1)
+    assert peer.wire.is_aborted
+    assert peer.server.refusals["half-sent"] == 1
+
+
+async def test_half_a_request_is_not_waited_for() -> None:
+    peer = Peer().greet()
+    stream_id, head = peer.open_call(ASYNC)
+    peer.send(head, data_frame(stream_id, REQUEST[:-1]))
+    pass_time(peer, 0)
+    assert peer.connection.table.streams()
+    age_streams(peer, LIMITS.request_seconds + 1)
+    pass_time(peer, 0)
+    assert not peer.connection.table.entries
+    await asyncio.sleep(0)  # for the flush that is on its way
+    assert any(b"grpc-message" in payload for *_, payload in peer.read())
+
+
+async def test_a_stream_of_requests_may_be_silent() -> None:
+    peer = Peer().greet()
+    _, head = peer.open_call(STREAM)
+    peer.send(head)
+    age_streams(peer, LIMITS.request_seconds + 1)
+    pass_time(peer, 0)
+    assert peer.connection.table.streams()
+    peer.connection.connection_lost(None)
+
+
+async def test_an_answer_that_is_not_fetched_is_dropped() -> None:
+    peer = Peer().greet()
+    peer.send(frames.pack_settings({frames.INITIAL_WINDOW_SIZE: 0}))
+    peer.call()
+    (stream,) = peer.connection.table.streams()
+    assert stream.unsent
+    age_streams(peer, LIMITS.stall_seconds + 1)
+    pass_time(peer, 0)
+    assert not peer.connection.table.entries
+    assert peer.server.open_calls == 0
+    assert peer.server.refusals["stall"] == 1
+
+
+async def test_a_peer_that_reads_nothing_is_left() -> None:
+    peer = Peer().greet()
+    peer.connection.pause_writing()
+    assert peer.wire.is_paused
+    pass_time(peer, LIMITS.stall_seconds - 1)
+    assert not peer.wire.is_aborted
+    pass_time(peer, LIMITS.stall_seconds + 1)
+    assert peer.wire.is_aborted
+
+
+async def test_a_silent_peer_is_asked_for_a_sign_of_life() -> None:
+    peer = Peer().greet()
+    _, head = peer.open_call(STREAM)
+    peer.send(head)
+    peer.read()
+    pass_time(peer, LIMITS.keepalive_seconds + 1)
+    await asyncio.sleep(0)  # for the flush that is on its way
+    assert [kind for kind, *_ in peer.read()] == [frames.PING]
+    pass_time(peer, LIMITS.keepalive_seconds + LIMITS.keepalive_timeout_seconds + 1)
+    assert peer.wire.is_aborted
+    peer.connection.connection_lost(None)
+
+
+async def test_an_idle_connection_is_told_to_go() -> None:
+    peer = Peer(limits=express.Limits(idle_seconds=30)).greet()
+    peer.call()
+    peer.read()
+    pass_time(peer, 31)
+    assert peer.goaway() == (frames.NO_ERROR, "idle")
+
+
+async def test_patience_comes_back_with_time() -> None:
+    peer = Peer(limits=express.Limits(patience=20, patience_per_second=10)).greet()
+    ping = frames.pack_frame(frames.PING, 0, 0, b"\0" * 8)
+    for _ in range(3):
+        peer.send(ping * 10)
+        pass_time(peer, 1)
+    assert not peer.wire.is_closed
+    peer.send(ping * 21)
+    assert peer.wire.is_closed
+    assert peer.server.refusals == {"patience": 1}
+
+
+async def test_a_connection_gives_others_their_turn() -> None:
+    peer = Peer(limits=express.Limits(turn_seconds=0)).greet()
+    heads = [peer.open_call() for _ in range(40)]
+    calls = b"".join(head + data_frame(id_, REQUEST, is_last=True) for id_, head in heads)
+    peer.send(calls)
+    assert peer.wire.is_paused
+    answered = len(peer.read())
+    for _ in range(40):
+        await asyncio.sleep(0)  # one turn of the loop; a turn of the connection needs one
+    assert not peer.wire.is_paused
+    assert 0 < answered < len(peer.read())
+
+
+@pytest.mark.parametrize("grace", [None, 0.0])
+async def test_calls_that_outlast_the_grace_are_ended(grace: float | None) -> None:
+    began = asyncio.Event()
+    cancelled = asyncio.Event()
+
+    async def hang(_: bytes, __: Any) -> bytes:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return b""
+
+    peer = Peer(hang).greet()
+    peer.call(ASYNC)
+    await began.wait()
+    stopping = asyncio.create_task(peer.server.stop(grace))
+    await cancelled.wait()
+    peer.connection.connection_lost(None)
+    await stopping
+    assert peer.wire.is_closed
+    assert any(b"the server is stopping" in payload for *_, payload in peer.read())
