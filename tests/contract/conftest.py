@@ -1,36 +1,14 @@
 """One server a transport, and the stock clients that call it."""
 
-import selectors
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.contract.calls import ContractClient
 from tests.contract.clients import NODE_FOLDER, AsyncClient, NodeClient, SyncClient
+from tests.contract.processes import serving
 from tests.contract.transports import TRANSPORTS
-
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60.0
-
-
-@contextmanager
-def serving(transport: str) -> Iterator[str]:
-    """Serve the contract's service in a process of its own; give its address."""
-    command = [sys.executable, "-m", "tests.contract.serve", transport]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            assert selector.select(START_SECONDS)
-        yield f"127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
-        assert process.wait(START_SECONDS) == 0
-
 
 @pytest.fixture(scope="session", params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
@@ -42,8 +20,8 @@ def transport(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def address(transport: str) -> Iterator[str]:
     """Where that transport's server listens."""
-    with serving(transport) as address:
-        yield address
+    with serving(transport) as served:
+        yield served.address
 
 
 @pytest.fixture(scope="session")

@@ -67,12 +67,13 @@ class Setting(IntEnum):
 
 
 class Frame(NamedTuple):
-    """A frame as it was read."""
+    """A frame as it was read; HEADERS with the fields of their block."""
 
     kind: int
     flags: int
     stream: int
     body: bytes
+    fields: dict[str, str]
 
 
 def frame(kind: int, flags: int = 0, stream: int = 0, body: bytes = b"") -> bytes:

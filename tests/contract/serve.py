@@ -9,7 +9,7 @@ import structlog
 import uvloop
 
 from tests.contract.service import GENERIC_SERVICE, SERVICE, Player
-from tests.contract.transports import TRANSPORTS
+from tests.contract.transports import SERVED
 
 GRACE_SECONDS = 5.0
 
@@ -18,7 +18,7 @@ async def serve(name: str) -> None:
     """Serve on a free port until SIGTERM, and print that port."""
     # Standard output belongs to the port; whoever reads that reads no logs.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    server = TRANSPORTS[name]()
+    server = SERVED[name]()
     handlers = Player().handlers()
     server.add_registered_method_handlers(SERVICE, handlers)
     generic = grpc.method_handlers_generic_handler(GENERIC_SERVICE, handlers)

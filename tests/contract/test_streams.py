@@ -1,4 +1,4 @@
-"""Streams byte by byte: flow control both ways, resets, half-closes, messages in pieces."""
+"""Streams byte by byte: flow control of answers, resets, half-closes, messages in pieces."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,11 @@ from tests.contract import frames, scripts
 from tests.contract.frames import Code, Flag, Kind, Setting, request_fields
 from tests.contract.scripts import script
 from tests.contract.service import SERVICE
+from tests.contract.transports import express_only
 from tests.contract.violations import ECHO
 from tests.contract.wire import Answer, Wire
 
 SMALL_WINDOW = frames.PREFACE + frames.settings({Setting.INITIAL_WINDOW_SIZE: 10})
-MANY_PIECES = 200
 
 
 @pytest.fixture
@@ -53,11 +53,10 @@ def read_data(wire: Wire, count: int) -> bytes:
     while len(body) < count:
         body += wire.wait_for(Kind.DATA).body
     wire.send(frames.ping(b"no more?"))
-    got = wire.read()
-    while got and got.kind not in {Kind.DATA, Kind.PING}:
-        got = wire.read()
-    assert got
-    assert (got.kind, got.body) == (Kind.PING, b"no more?")
+    for got in wire.frames():
+        if got.kind == Kind.PING and got.body == b"no more?":
+            break
+        assert got.kind != Kind.DATA
     assert len(body) == count
     return body
 
@@ -97,28 +96,28 @@ def test_a_window_can_shrink_below_zero(address: str) -> None:
 def test_a_window_of_nothing_holds_all_data_back(address: str, method: str) -> None:
     greeting = frames.PREFACE + frames.settings({Setting.INITIAL_WINDOW_SIZE: 0})
     with Wire(address, greeting) as wire:
-        wire.send(start(method, scripts.reply(b"x" * 50_000)))
+        wire.send(start(method, scripts.reply(b"x", zeros=50_000)))
         read_data(wire, 0)
         wire.send(frames.settings({Setting.INITIAL_WINDOW_SIZE: 1 << 20}))
-        answer = wire.answer(1)
-        assert messages(answer) == [b"x" * 50_000]
+        assert messages(wire.answer(1)) == [b"x" + bytes(50_000)]
 
 
 def test_answers_share_the_window_of_the_connection(address: str) -> None:
     greeting = frames.PREFACE + frames.settings({Setting.INITIAL_WINDOW_SIZE: 1 << 20})
     with Wire(address, greeting) as wire:
-        wire.send(*(start("Generate", scripts.reply(zeros=40_000), stream=n) for n in (1, 3, 5)))
+        steps = scripts.reply(zeros=1 << 16)
+        wire.send(*(start("Generate", steps, stream=stream) for stream in (1, 3, 5)))
         read_data(wire, frames.DEFAULT_WINDOW)
-        wire.send(frames.window_update(0, 10))
-        read_data(wire, 10)
+        wire.send(frames.window_update(0, 5))  # one less than the first answer needs
+        read_data(wire, 5)
         wire.send(frames.window_update(0, 1 << 20))
-        rest, ended = 0, 0
-        while ended < 3:
-            got = wire.read()
-            assert got
+        ended: set[int] = set()
+        rest = 0
+        while ended != {1, 3, 5}:
+            got = wire.wait_for(Kind.DATA, Kind.HEADERS)
             rest += len(got.body) if got.kind == Kind.DATA else 0
-            ended += bool(got.kind == Kind.HEADERS and got.flags & Flag.END_STREAM)
-        assert rest == 3 * 40_005 - frames.DEFAULT_WINDOW - 10
+            ended |= {got.stream} if got.fields.get("grpc-status") == "0" else set()
+        assert rest == 3 * (5 + (1 << 16)) - frames.DEFAULT_WINDOW - 5
 
 
 def test_a_stalled_stream_holds_no_other_back(address: str) -> None:
@@ -151,58 +150,15 @@ def test_a_handler_is_held_back_by_a_client_that_does_not_read(
         steps = [scripts.reply(zeros=1 << 16, times=1000), scripts.mark(key)]
         wire.send(start(method, *steps, scripts.block(f"{key}/end")))
         read_data(wire, frames.DEFAULT_WINDOW)
-        for _ in range(50):  # turns of the server's loop, in which it would go on
-            wire.send(frames.ping(b"one turn"))
-            wire.wait_for(Kind.PING)
         with Wire(address) as other:
-            heads = frames.headers(1, request_fields(path("Observe"), ("grpc-timeout", "100m")))
-            other.send(heads, frames.data(1, frames.message(key.encode()), end=True))
-            assert other.answer(1).status == "4"
+            for number in range(50):  # turns of the server's loop, in which it would go on
+                assert other.call(ECHO, b"x", stream=2 * number + 1).status == "0"
+            heads = frames.headers(101, request_fields(path("Observe"), ("grpc-timeout", "100m")))
+            other.send(heads, frames.data(101, frames.message(key.encode()), end=True))
+            assert other.answer(101).status == "4"
 
 
 # What the client sends.
-
-
-def test_requests_are_held_back_by_a_handler_that_does_not_read(
-    address: str, request: pytest.FixtureRequest
-) -> None:
-    """The server opens no more than one window for what nobody takes."""
-    key = request.node.name
-    with Wire(address) as wire:
-        wire.send(start("ConverseReadWrite", scripts.mark(key), scripts.block(key), end=False))
-        observe(address, key)
-        wire.send(frames.ping())
-        window, piece = 0, frames.message(bytes(8000))
-        for got in wire.frames():
-            if got.kind == Kind.WINDOW_UPDATE and got.stream == 1:
-                window += int.from_bytes(got.body, "big")
-            if got.kind == Kind.PING:
-                break
-        for _ in range(MANY_PIECES):  # 1.6 MB, which no window of a stream here has room for
-            if window + frames.DEFAULT_WINDOW < len(piece):
-                return
-            window -= len(piece)
-            wire.send(frames.data(1, piece), frames.ping())
-            for got in wire.frames():
-                if got.kind == Kind.WINDOW_UPDATE and got.stream == 1:
-                    window += int.from_bytes(got.body, "big")
-                if got.kind == Kind.PING and got.flags == Flag.ACK:
-                    break
-        pytest.fail("the window of a stream that nobody reads was opened again and again")
-
-
-def test_a_handler_that_reads_gets_any_amount(wire: Wire) -> None:
-    wire.send(start("ConverseReadWrite", scripts.count(), end=False))
-    windows = {0: frames.DEFAULT_WINDOW, 1: frames.DEFAULT_WINDOW}
-    piece = frames.message(bytes(8000))
-    for _ in range(2 * MANY_PIECES):
-        while min(windows.values()) < len(piece):
-            got = wire.wait_for(Kind.WINDOW_UPDATE)
-            windows[got.stream] += int.from_bytes(got.body, "big")
-        wire.send(frames.data(1, piece))
-        windows = {stream: window - len(piece) for stream, window in windows.items()}
-    wire.send(frames.data(1, b"", end=True))
-    assert messages(wire.answer(1)) == [b"400"]
 
 
 def test_a_message_can_come_in_many_frames(wire: Wire) -> None:
@@ -222,6 +178,7 @@ def test_a_frame_can_hold_many_messages(wire: Wire) -> None:
     assert messages(wire.answer(1)) == sent
 
 
+@express_only  # grpcio resets a stream with padded DATA
 def test_data_can_be_padded_and_padding_counts(wire: Wire) -> None:
     wire.send(frames.headers(1, request_fields(ECHO)))
     for byte in frames.message(b"x" * 50):

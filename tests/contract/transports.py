@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from grpc import aio
 
-from server.express.limits import Limits
-from server.express.server import ExpressServer, server
+from server.express import ExpressServer, Limits, server
 
 LARGEST_REQUEST = 256 << 10
 STREAMS = 100
@@ -32,4 +32,30 @@ def make_express() -> ExpressServer:
     return server(limits=bounds)
 
 
+def make_guarded() -> ExpressServer:
+    """Make our own with bounds so near that attacks reach them within a second or two."""
+    bounds = Limits(
+        message_bytes=LARGEST_REQUEST,
+        streams=STREAMS,
+        header_bytes=HEADER_LIST,
+        connections=200,
+        connection_held_bytes=8 << 20,
+        held_bytes=64 << 20,
+        handshake_seconds=1.0,
+        request_seconds=1.0,
+        stall_seconds=1.0,
+        idle_seconds=3.0,
+        keepalive_seconds=1.0,
+        keepalive_timeout_seconds=1.0,
+    )
+    return server(limits=bounds)
+
+
 TRANSPORTS: dict[str, Callable[[], Any]] = {"grpcio": make_grpcio, "express": make_express}
+"""Those that the contract is checked on."""
+
+SERVED = TRANSPORTS | {"guarded": make_guarded}
+"""Those that a test may start, by name."""
+
+express_only = pytest.mark.parametrize("transport", ["express"], indirect=True, scope="session")
+"""For what the reference does not do; each use says what that is."""

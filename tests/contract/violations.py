@@ -158,7 +158,7 @@ HEADER_BLOCKS = [
 PADDING = [
     _violation(
         "data-of-padding-only", HEADERS + frames.frame(0, Flag.PADDED, 1, b"\x05abc"), PROTOCOL,
-        "reset PROTOCOL_ERROR",
+        "reset PROTOCOL_ERROR|ignored",
     ),
     _violation(
         "data-without-its-padding", HEADERS + frames.frame(0, Flag.PADDED, 1), f"{SIZE}|{PROTOCOL}",

@@ -83,27 +83,29 @@ class Wire:
                 return None
             size = int.from_bytes(head[:3], "big")
             kind, flags, stream = struct.unpack(">BBI", head[3:])
-            return Frame(kind, flags, stream & 0x7FFFFFFF, self._file.read(size))
+            body = self._file.read(size)
+            # Every block has to be decoded, in order: they share one table.
+            fields = self._decode(flags, body) if kind == Kind.HEADERS else {}
+            return Frame(kind, flags, stream & 0x7FFFFFFF, body, fields)
         except ConnectionResetError:
             return None
+
+    def _decode(self, flags: int, block: bytes) -> dict[str, str]:
+        assert flags & Flag.END_HEADERS
+        assert not flags & (Flag.PADDED | Flag.PRIORITY)
+        return {str(name): str(value) for name, value in self._decoder.decode(block)}
 
     def frames(self) -> Iterator[Frame]:
         """Read frames until the end of the connection."""
         while got := self.read():
             yield got
 
-    def wait_for(self, kind: int, *, flags: int | None = None) -> Frame:
-        """Read until a frame of that type, and with those flags, comes."""
+    def wait_for(self, *kinds: Kind, flags: int | None = None) -> Frame:
+        """Read until a frame of one of those types, and with those flags, comes."""
         for got in self.frames():
-            if got.kind == kind and flags in {None, got.flags}:
+            if got.kind in kinds and flags in {None, got.flags}:
                 return got
-        raise AssertionError(f"the connection ended before {Kind(kind).name}")
-
-    def fields(self, got: Frame) -> dict[str, str]:
-        """Decode the header block of a HEADERS frame."""
-        assert got.flags & Flag.END_HEADERS
-        assert not got.flags & (Flag.PADDED | Flag.PRIORITY)
-        return {str(name): str(value) for name, value in self._decoder.decode(got.body)}
+        raise AssertionError(f"the connection ended before {kinds}")
 
     def answer(self, stream: int) -> Answer:
         """Read until the server has ended the stream."""
@@ -111,9 +113,7 @@ class Wire:
         for got in self.frames():
             if got.kind == Kind.GOAWAY and got.body[4:8] != bytes(4):
                 break
-            if got.kind == Kind.HEADERS:
-                decoded = self.fields(got)  # of every stream: they share one table
-            if got.stream == stream and _take(answer, got, decoded if got.kind == 1 else {}):
+            if got.stream == stream and _take(answer, got):
                 return answer
         raise AssertionError(f"the connection ended before stream {stream}: {answer}")
 
@@ -125,7 +125,7 @@ class Wire:
         return self.answer(stream)
 
 
-def _take(answer: Answer, got: Frame, decoded: dict[str, str]) -> bool:
+def _take(answer: Answer, got: Frame) -> bool:
     """Add a frame to the answer; say whether it was the last."""
     if got.kind == Kind.RST_STREAM:
         answer.reset = Code(int.from_bytes(got.body, "big"))
@@ -133,8 +133,8 @@ def _take(answer: Answer, got: Frame, decoded: dict[str, str]) -> bool:
     if got.kind == Kind.DATA:
         answer.data += got.body
     elif got.kind == Kind.HEADERS:
-        answer.headers = answer.headers or decoded
-        answer.trailers = decoded
+        answer.headers = answer.headers or got.fields
+        answer.trailers = got.fields
     return bool(got.kind in {Kind.DATA, Kind.HEADERS} and got.flags & Flag.END_STREAM)
 
 
@@ -154,7 +154,7 @@ def reaction(wire: Wire) -> str:
             case Kind.GOAWAY:
                 return f"goaway {_code(got.body[4:8])}"
             case Kind.RST_STREAM | Kind.HEADERS if said == "ignored":
-                said = _verdict(wire, got)
+                said = _verdict(got)
     return "closed"
 
 
@@ -164,21 +164,20 @@ def verdict(wire: Wire, stream: int) -> str:
         if got.kind == Kind.GOAWAY:
             return f"goaway {_code(got.body[4:8])}"
         if got.stream == stream and got.kind in {Kind.RST_STREAM, Kind.HEADERS}:
-            said = _verdict(wire, got)
+            said = _verdict(got)
             if said != "headers":
                 return said
     return "closed"
 
 
-def _verdict(wire: Wire, got: Frame) -> str:
+def _verdict(got: Frame) -> str:
     """Say what one frame says."""
     if got.kind == Kind.RST_STREAM:
         return f"reset {_code(got.body)}"
-    fields = wire.fields(got)
-    http = fields.get(":status", "200")
+    http = got.fields.get(":status", "200")
     if http != "200":
         return f"http {http}"
-    return f"status {fields['grpc-status']}" if "grpc-status" in fields else "headers"
+    return f"status {got.fields['grpc-status']}" if "grpc-status" in got.fields else "headers"
 
 
 def _code(body: bytes) -> str:
