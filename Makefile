@@ -3,16 +3,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STOCK := .venv-stock
+PERF := .perf-analyzer
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
 NODE := tests/contract/node
 NODE_INSTALLED := $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 ARGS ?=
+SECONDS ?= 30
+PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos scale attack fuzz test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(INSTALLED) $(STOCK_INSTALLED) $(NODE_INSTALLED) ## make the environments of Python and, if there, Node
 
@@ -38,13 +41,18 @@ $(NODE)/node_modules/.installed: $(NODE)/package-lock.json
 	npm ci --prefix $(NODE) --silent --ignore-scripts
 	touch $@
 
+# Triton's load generator. Where it can't be had, the folder says why and its test is skipped.
+$(PERF)/.tried: requirements/perf-analyzer.txt tests/e2e/stock/get-perf-analyzer $(INSTALLED)
+	tests/e2e/stock/get-perf-analyzer $(BIN)/pip $(PERF)
+	touch $@
+
 demo: setup ## the whole way on real data; ARGS=--once exits at the end
 	$(BIN)/modelyard-server demo $(ARGS)
 
 serve: setup ## a server with its data in ./.modelyard
 	$(BIN)/modelyard-server serve $(ARGS)
 
-test: setup ## all tests, with coverage
+test: setup $(PERF)/.tried ## all tests, with coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -52,6 +60,15 @@ test: setup ## all tests, with coverage
 
 chaos: setup ## servers, workers and databases killed at work; not part of test
 	$(BIN)/pytest tests/chaos --kills 10 $(ARGS)
+
+scale: setup ## 500 models in one server: figures of start, memory and calls; not part of test
+	$(BIN)/pytest tests/scale $(ARGS)
+
+attack: setup ## what other callers notice of attacks; SECONDS of each; not part of test
+	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)
+
+fuzz: setup ## random bytes and broken calls for the transport, for SECONDS; not part of test
+	$(BIN)/python -m tests.fuzz $(SECONDS)
 
 test-fast: setup ## the unit tests only
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
@@ -80,9 +97,11 @@ protos-released: setup ## at a release: what later changes must not break
 	$(BIN)/python protos/generate.py --image protos/released.binpb --bare
 
 requirements: setup ## pin anew after a change of requirements/*.in
-	for name in dev stock-clients uv; do \
+	for pins in $(PINS); do \
 	  $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet \
-	    --python-version 3.11 --output-file requirements/$$name.txt requirements/$$name.in; done
+	    --python-version 3.11 --output-file $$pins.txt $$pins.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) $(NODE)/node_modules .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(PERF) $(NODE)/node_modules .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+
+include benchmarks/bench.mk

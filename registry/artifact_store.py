@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from registry.errors import ArtifactNotFound, DigestMismatch, UploadTooLarge
+from registry.own_threads import OwnThreads
 
 CHUNK_BYTES = 1 << 20
 _ABANDONED_AFTER_SECONDS = 24 * 3600
+_MOST_READS = 64
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -57,6 +59,15 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    async def read(self, sha256: str) -> bytes:
+        """Read all the bytes. A store that hangs holds up this call and nothing else.
+
+        Raises:
+            ArtifactNotFound: The store has no such bytes.
+            OSError: The store can't be read now.
+        """
+        ...
+
     async def copy_to(self, sha256: str, path: Path) -> None:
         """Put the bytes into a local file, for a process that can only read files.
 
@@ -78,6 +89,7 @@ class LocalArtifactStore:
         self._folder = folder
         self._unfinished = folder / "unfinished"
         self._unfinished.mkdir(parents=True, exist_ok=True)
+        self._reads = OwnThreads(_MOST_READS)
         self._sweep()
 
     async def put(
@@ -103,6 +115,10 @@ class LocalArtifactStore:
         with self._path(sha256).open("rb") as file:
             while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
                 yield chunk
+
+    async def read(self, sha256: str) -> bytes:
+        """Read all the bytes; see ArtifactStore."""
+        return await self._reads.run(lambda: self._path(sha256).read_bytes())
 
     async def copy_to(self, sha256: str, path: Path) -> None:
         """Put the bytes into a local file; see ArtifactStore."""

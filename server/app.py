@@ -27,10 +27,14 @@ from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
 from server.settings import Settings, worker_environment
 from server.storage import Storage, open_storage
+from server.telemetry import set_levels
 from server.worker_process import WorkerProcess
+from serving.operations.log_settings import LogSettings
+from serving.operations.model_control import ModelControl
 from serving.policy import ServingPolicy
 from serving.predictor import Predictor
 from serving.reconciler import Reconciler
+from serving.repository import Repository
 from serving.servicer import InferenceServicer
 from training.claims import ClaimTimes
 from training.followers import JobFollowers
@@ -71,14 +75,23 @@ async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Servi
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(settings))
         source = ServingSource(storage.sessions, storage.store)
+        repository = Repository(source.read_snapshot)
         registry_changed = asyncio.Event()
         policy = _policy(settings)
-        reconciler = Reconciler(source.read_snapshot, source.read_model, registry_changed, policy)
+        reconciler = Reconciler(
+            repository.read_snapshot, source.read_model, registry_changed, policy
+        )
         predictor = Predictor(reconciler, policy)
         stack.callback(predictor.close)
         followers = JobFollowers(storage.sessions)
         health = HealthServicer(SERVICES)
-        servicers = _make_servicers(settings, storage, predictor, followers, health)
+        inference = InferenceServicer(
+            predictor,
+            ModelControl(repository, reconciler),
+            LogSettings(settings.log_level, set_levels),
+            version("modelyard-server"),
+        )
+        servicers = _make_servicers(settings, storage, inference, followers, health)
         server = make_server(settings, servicers)
         address = _bind(server, settings.grpc_address)
 
@@ -91,7 +104,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Servi
         run(ChangeListener(storage.url, changes).run())
         run(reconciler.run())
         run(_keep_house(storage.sessions))
-        await reconciler.wait_until_ready()
+        await reconciler.wait_until_ready(settings.preload_seconds)
         if with_worker:
             run(_make_worker_process(settings, storage.url).run())
 
@@ -123,7 +136,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
 def _make_servicers(
     settings: Settings,
     storage: Storage,
-    predictor: Predictor,
+    inference: InferenceServicer,
     followers: JobFollowers,
     health: HealthServicer,
 ) -> Servicers:
@@ -138,7 +151,7 @@ def _make_servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
         datasets=DatasetServicer(sessions, uploads),
         training=TrainingServicer(sessions, followers),
-        inference=InferenceServicer(predictor, version("modelyard-server")),
+        inference=inference,
         health=health,
     )
 
@@ -146,6 +159,7 @@ def _make_servicers(
 def _policy(settings: Settings) -> ServingPolicy:
     return ServingPolicy(
         poll_seconds=settings.refresh_seconds,
+        memory_bytes=settings.model_memory_mb << 20,
         on_demand_versions=settings.on_demand_models,
         input_elements=settings.max_batch_elements,
     )

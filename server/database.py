@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -22,6 +23,9 @@ from server.errors import CannotStart
 _MIGRATION_LOCK = 7_305_812_401
 _RETRY_SECONDS = 1.0
 _CONNECT_SECONDS = 5
+# A peer that vanished without a word is noticed in half a minute; with the system's own
+# figures it takes hours, and a listener would hear nothing all the while.
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
 
 log = structlog.get_logger()
 
@@ -51,7 +55,7 @@ def make_engine(url: URL, connections: int) -> AsyncEngine:
         pool_timeout=_CONNECT_SECONDS,
         # A connection that died in the pool is found before it is used.
         pool_pre_ping=True,
-        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        connect_args={"connect_timeout": _CONNECT_SECONDS, **_KEEPALIVE},
     )
 
 
@@ -118,8 +122,10 @@ class ChangeListener:
     """
 
     def __init__(self, url: URL, handlers: Mapping[str, Callable[[str], None]]) -> None:
-        self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._conninfo = make_conninfo(plain, connect_timeout=_CONNECT_SECONDS, **_KEEPALIVE)
         self._handlers = handlers
+        self._is_away = False
 
     async def run(self) -> None:
         """Listen until this call is cancelled; connects again whenever that is needed."""
@@ -127,16 +133,19 @@ class ChangeListener:
             try:
                 await self._listen()
             except psycopg.Error:
-                log.warning("the database does not answer; listening again soon")
+                if not self._is_away:  # once, not at every try
+                    log.warning("the database does not answer; listening again when it does")
+                self._is_away = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _listen(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            self._conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS
-        )
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         async with connection:
             for channel in self._handlers:
                 await connection.execute(f'listen "{channel}"'.encode())
+            if self._is_away:
+                log.info("the database answers again")
+            self._is_away = False
             for handler in self._handlers.values():
                 handler("")
             async for note in connection.notifies():

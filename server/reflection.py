@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import Default, DescriptorPool
 from grpc import aio
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -61,48 +62,72 @@ def _standard_inference_pool() -> DescriptorPool:
     """
     return _renamed(
         inference_pb2.DESCRIPTOR,
-        "grpc_service.proto",
-        {
-            "modelyard.inference.v1": "inference",
-            "InferenceService": "GRPCInferenceService",
-        },
+        {"modelyard.inference.v1": "inference", "InferenceService": "GRPCInferenceService"},
+        {"modelyard/inference/v1/": "inference/"},
     )
 
 
 def _v1_pool() -> DescriptorPool:
     return _renamed(
         reflection_pb2.DESCRIPTOR,
-        "grpc/reflection/v1/reflection.proto",
         {"grpc.reflection.v1alpha": "grpc.reflection.v1"},
+        {"grpc/reflection/v1alpha/": "grpc/reflection/v1/"},
     )
 
 
-def _renamed(descriptor: Any, file_name: str, names: dict[str, str]) -> DescriptorPool:
-    """Make a pool with one file that needs no other, its package and services renamed."""
-    file = descriptor_pb2.FileDescriptorProto()
-    descriptor.CopyToProto(file)
-    old_package = file.package
-    file.name = file_name
-    file.package = names[old_package]
-    for service in file.service:
-        service.name = names.get(service.name, service.name)
-        for method in service.method:
-            method.input_type = _moved(method.input_type, old_package, file.package)
-            method.output_type = _moved(method.output_type, old_package, file.package)
-    for message in file.message_type:
-        _move_fields(message, old_package, file.package)
+def _renamed(
+    descriptor: FileDescriptor, names: dict[str, str], folders: dict[str, str]
+) -> DescriptorPool:
+    """Make a pool with a file and those it needs, under other names.
+
+    Args:
+        descriptor: The file. All that it needs, directly or not, is of its own package.
+        names: The new names of packages and services.
+        folders: The new names of the folders that files are in.
+    """
     pool = DescriptorPool()
-    pool.Add(file)
+    for file in _files_in_order(descriptor):
+        copy = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(copy)
+        _rename_file(copy, names, folders)
+        pool.Add(copy)
     return pool
 
 
-def _move_fields(message: descriptor_pb2.DescriptorProto, old: str, new: str) -> None:
+def _files_in_order(descriptor: FileDescriptor) -> list[FileDescriptor]:
+    """List a file after all that it needs, each once."""
+    files: dict[str, FileDescriptor] = {}
+    for needed in descriptor.dependencies:
+        files |= {file.name: file for file in _files_in_order(needed)}
+    return [*files.values(), descriptor]
+
+
+def _rename_file(
+    file: descriptor_pb2.FileDescriptorProto, names: dict[str, str], folders: dict[str, str]
+) -> None:
+    old_package, file.package = file.package, names[file.package]
+    file.name = _moved(file.name, folders)
+    file.dependency[:] = [_moved(name, folders) for name in file.dependency]
+    prefixes = {f".{old_package}.": f".{file.package}."}
+    for service in file.service:
+        service.name = names.get(service.name, service.name)
+        for method in service.method:
+            method.input_type = _moved(method.input_type, prefixes)
+            method.output_type = _moved(method.output_type, prefixes)
+    for message in file.message_type:
+        _move_fields(message, prefixes)
+
+
+def _move_fields(message: descriptor_pb2.DescriptorProto, prefixes: dict[str, str]) -> None:
     for field in (field for field in message.field if field.type_name):
-        field.type_name = _moved(field.type_name, old, new)
+        field.type_name = _moved(field.type_name, prefixes)
     for nested in message.nested_type:
-        _move_fields(nested, old, new)
+        _move_fields(nested, prefixes)
 
 
-def _moved(type_name: str, old: str, new: str) -> str:
-    prefix = f".{old}."
-    return f".{new}.{type_name.removeprefix(prefix)}" if type_name.startswith(prefix) else type_name
+def _moved(name: str, prefixes: dict[str, str]) -> str:
+    """Give a name another beginning, if it has one of these."""
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name

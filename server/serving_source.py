@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from registry.artifact_store import ArtifactStore
-from registry.served import ServedModel, list_served
+from registry.served import ServedModel, ServedVersion, list_served, read_served
 from registry.transactions import Sessions, begin
 from serving.snapshot import ServableModel, ServableVersion, Snapshot
 
@@ -19,28 +19,37 @@ class ServingSource:
     def __init__(self, sessions: Sessions, store: ArtifactStore) -> None:
         self._sessions = sessions
         self._store = store
+        # By row. To read thousands of signatures at each change would hold up calls.
+        self._versions: dict[int, ServableVersion] = {}
 
     async def read_snapshot(self) -> Snapshot:
         """Read every model with its versions and aliases, all of the same moment."""
         async with begin(self._sessions) as session:
             await session.execute(text("set transaction isolation level repeatable read"))
             models = await list_served(session)
-        return Snapshot({id_: _servable(id_, model) for id_, model in models.items()})
+            owners = {row: id_ for id_, model in models.items() for row in model.versions}
+            if unknown := owners.keys() - self._versions.keys():
+                for row, version in (await read_served(session, unknown)).items():
+                    self._versions[row] = _servable_version(owners[row], version)
+        self._versions = {row: v for row, v in self._versions.items() if row in owners}
+        return Snapshot({id_: self._servable_model(model) for id_, model in models.items()})
 
     async def read_model(self, version: ServableVersion) -> bytes:
         """Read a version's model file."""
-        return b"".join([chunk async for chunk in self._store.get(version.digest)])
+        return await self._store.read(version.digest)
+
+    def _servable_model(self, model: ServedModel) -> ServableModel:
+        versions = [self._versions[row] for row in model.versions]
+        return ServableModel({version.number: version for version in versions}, model.aliases)
 
 
-def _servable(model_id: str, model: ServedModel) -> ServableModel:
-    versions = {
-        version.number: ServableVersion(
-            model_id=model_id,
-            number=version.number,
-            digest=version.sha256,
-            size_bytes=version.size_bytes,
-            signature=version.signature,
-        )
-        for version in model.versions
-    }
-    return ServableModel(versions, model.aliases)
+def _servable_version(model_id: str, version: ServedVersion) -> ServableVersion:
+    return ServableVersion(
+        model_id=model_id,
+        number=version.number,
+        digest=version.sha256,
+        size_bytes=version.size_bytes,
+        signature=version.signature,
+        memory_bytes=version.memory_bytes,
+        classes=version.classes,
+    )

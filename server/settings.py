@@ -71,6 +71,16 @@ class Settings(BaseSettings):
     refresh_seconds: Seconds = Field(
         5.0, description="How often the served set is read, should a notification be lost."
     )
+    model_memory_mb: Megabytes = Field(
+        2048,
+        description="Memory that loaded models may take together; when more are in use, those"
+        " used least recently are unloaded, and loaded again when they are called.",
+    )
+    preload_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        30.0,
+        description="How long the start waits for models that aliases point to; then the server"
+        " is SERVING, and a call to a model that is not loaded yet waits for it.",
+    )
     on_demand_models: Annotated[int, Field(ge=1, le=10_000)] = Field(
         16, description="Versions without an alias that are kept loaded at most."
     )

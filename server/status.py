@@ -107,6 +107,9 @@ TABLE: dict[type[Exception], Rule] = {
         StatusCode.UNAVAILABLE, pb.REASON_MODEL_LOADING, retry_seconds=0.5
     ),
     serving_errors.ModelRunFailed: Rule(StatusCode.INTERNAL, pb.REASON_MODEL_RUN_FAILED),
+    serving_errors.NotOffered: Rule(StatusCode.UNIMPLEMENTED, pb.REASON_UNIMPLEMENTED),
+    serving_errors.WaitTimeout: Rule(StatusCode.DEADLINE_EXCEEDED, pb.REASON_WAIT_TIMEOUT),
+    serving_errors.RegionNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_REGION_NOT_FOUND),
     DeadlineExceeded: Rule(StatusCode.DEADLINE_EXCEEDED, pb.REASON_DEADLINE_EXCEEDED),
     registry_errors.ServerDraining: Rule(
         StatusCode.UNAVAILABLE, pb.REASON_SERVER_DRAINING, retry_seconds=1.0

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import structlog
@@ -14,11 +15,16 @@ _PLAIN_TRACEBACKS = structlog.processors.ExceptionRenderer(
 )
 # Libraries that tell every step at level info.
 _TALKATIVE = ("procrastinate", "alembic", "psycopg.pool", "asyncio")
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+# Levels that are switched off above one that is on. As global as logging itself is.
+_off: set[str] = set()
 
 
 def set_up_logging(settings: Settings) -> None:
     """Write the log in the form and detail that were asked for."""
+    _off.clear()
     before: list[Any] = [
+        _drop_switched_off,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -45,8 +51,27 @@ def _join_standard_logging(before: list[Any], after: list[Any], level: str) -> N
     handler = logging.StreamHandler(sys.stderr)
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=before, processors=[remove, *after])
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before[1:], processors=[remove, *after]
+        )
     )
+    handler.addFilter(lambda record: record.levelname.lower() not in _off)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def set_levels(on: AbstractSet[str]) -> None:
+    """Log these levels from now on, and what is critical always."""
+    lowest = next((name for name in _LEVELS if name in on), "critical")
+    _off.clear()
+    _off.update(set(_LEVELS[:-1]) - on)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(lowest))
+    logging.root.setLevel(lowest.upper())
+
+
+def _drop_switched_off(_logger: Any, method: str, event: Any) -> Any:
+    # `exception` is how an error with its traceback is written.
+    if ("error" if method == "exception" else method) in _off:
+        raise structlog.DropEvent
+    return event

@@ -17,3 +17,15 @@ class ModelLoading(DomainError):
 
 class ModelRunFailed(DomainError):
     """The model failed on legal input."""
+
+
+class NotOffered(DomainError):
+    """The protocol has it and this server does not; the text says what to do instead."""
+
+
+class WaitTimeout(DomainError):
+    """A request waited longer than its `timeout` parameter allows; nothing was run."""
+
+
+class RegionNotFound(DomainError):
+    """No shared memory region of that name is registered."""

@@ -83,3 +83,19 @@ class InputRule:
 def make_rules(signature: Signature) -> dict[str, InputRule]:
     """Work out what each input must be, by name, in the model's order."""
     return {spec.name: InputRule(spec) for spec in signature.inputs}
+
+
+def takes_rows(signature: Signature) -> bool:
+    """Tell whether the first dimension of all inputs and outputs is the number of rows."""
+    return all(spec.shape[:1] == (-1,) for spec in (*signature.inputs, *signature.outputs))
+
+
+def count_most_rows(signature: Signature, max_elements: int) -> int:
+    """Tell how many rows a call may have; one is never too many.
+
+    Args:
+        signature: A model that takes rows; of its other free dimensions the shortest counts.
+        max_elements: The most elements that the inputs of one call have together.
+    """
+    per_row = sum(math.prod(n for n in spec.shape if n > 0) for spec in signature.inputs)
+    return max(1, max_elements // max(per_row, 1))

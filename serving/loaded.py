@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from serving.input_rules import InputRule, make_rules
 from serving.onnx_model import OnnxModel
 from serving.snapshot import ServableVersion
+from serving.statistics import VersionStatistics
 
 QUICK_SECONDS = 1e-3
 """A run that takes longer leaves the event loop to others."""
@@ -28,6 +29,7 @@ class LoadedVersion:
         output_names: The outputs, in the model's order.
         output_types: The datatype of each output by name.
         last_used: When it was last handed out, in seconds of the monotonic clock.
+        statistics: What it did; None until its first call opens them.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class LoadedVersion:
         "output_names",
         "output_types",
         "rules",
+        "statistics",
         "version",
     )
 
@@ -49,6 +52,7 @@ class LoadedVersion:
         self.output_names = [spec.name for spec in signature.outputs]
         self.output_types = {spec.name: spec.datatype for spec in signature.outputs}
         self.last_used = time.monotonic()
+        self.statistics: VersionStatistics | None = None
         self._quick_rows = _count_quick_rows(model, self.rules.values())
 
     def is_quick(self, rows: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 
 from registry.errors import DomainError
+from serving.errors import ModelLoading
 from serving.loaded import LoadedVersion
 from serving.policy import ServingPolicy
 from serving.snapshot import ServableVersion, VersionKey
@@ -24,11 +25,13 @@ class LoadFailure:
         message: Why, for people.
         attempts: How often it was tried.
         retry_at: When it may be tried again, in seconds of the clock given to `Loads`.
+        may_pass: Whether the version may be all right: its file could not be read.
     """
 
     message: str
     attempts: int
     retry_at: float
+    may_pass: bool = False
 
 
 Load = Callable[[ServableVersion], Awaitable[LoadedVersion]]
@@ -109,7 +112,9 @@ class Loads:
     def _judge(self, version: ServableVersion, error: Exception) -> LoadFailure:
         before = self._failures.get(version.key)
         attempts = before.attempts + 1 if before else 1
-        pause = self._policy.retry_first_seconds * 2 ** min(attempts - 1, _MOST_DOUBLINGS)
-        pause = min(pause, self._policy.retry_longest_seconds)
+        may_pass, policy = isinstance(error, ModelLoading), self._policy
+        longest = policy.reread_longest_seconds if may_pass else policy.retry_longest_seconds
+        pause = policy.retry_first_seconds * 2 ** min(attempts - 1, _MOST_DOUBLINGS)
+        pause = min(pause, longest)
         message = error.message if isinstance(error, DomainError) else "loading it failed"
-        return LoadFailure(message, attempts, self._clock() + pause)
+        return LoadFailure(message, attempts, self._clock() + pause, may_pass)

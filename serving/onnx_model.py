@@ -120,9 +120,13 @@ def _fill(spec: TensorSpec, rows: int) -> Array:
 
 def _open_session(content: bytes) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(content, _make_options(), ["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(content, _make_options(), ["CPUExecutionProvider"])
     except Exception as error:  # the library's errors have no common class of their own
         raise ModelNotServable("ONNX Runtime can't load the model file") from error
+    # It keeps the file for a change of providers, which we never make: with plain weights
+    # that is half of what a model takes.
+    session._model_bytes = None  # noqa: SLF001 - there is no other way
+    return session
 
 
 def _make_options() -> onnxruntime.SessionOptions:

@@ -9,11 +9,12 @@ from typing import TypeVar, TypeVarTuple
 
 from registry.errors import AliasNotFound, ModelNotFound, VersionNotFound
 from registry.signature import Signature
-from serving.errors import ModelLoading, ModelNotServable
+from serving.errors import ModelLoading, ModelNotServable, WaitTimeout
 from serving.loaded import LoadedVersion
 from serving.policy import ServingPolicy
 from serving.reconciler import Reconciler
 from serving.snapshot import ServableVersion, find_model, resolve
+from serving.statistics import StatisticsBook, VersionStatistics
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
@@ -40,11 +41,16 @@ class Predictor:
     Args:
         reconciler: Keeps the versions loaded.
         policy: How many slow runs happen at once.
+
+    Attributes:
+        policy: The same.
+        statistics: What each version did.
     """
 
     def __init__(self, reconciler: Reconciler, policy: ServingPolicy | None = None) -> None:
         self._reconciler = reconciler
         self.policy = policy or ServingPolicy()
+        self.statistics = StatisticsBook()
         self._threads = ThreadPoolExecutor(self.policy.slow_run_threads, thread_name_prefix="run")
 
     def close(self) -> None:
@@ -69,20 +75,56 @@ class Predictor:
             handle.last_used = time.monotonic()
         return handle
 
-    async def load(self, model_id: str, version_text: str) -> LoadedVersion:
+    def open_statistics(self, handle: LoadedVersion) -> VersionStatistics:
+        """Give a version that was just loaded its statistics, of earlier loads included."""
+        handle.statistics = self.statistics.open(handle.version.key)
+        return handle.statistics
+
+    async def load(
+        self, model_id: str, version_text: str, wait_seconds: float | None = None
+    ) -> LoadedVersion:
         """Load what `find` did not find, or say why it can't be.
+
+        Args:
+            model_id: The model.
+            version_text: A number or an alias; empty is the alias `champion`.
+            wait_seconds: How long the caller waits at most; None leaves that to the policy.
 
         Raises:
             ModelNotFound, VersionNotFound, AliasNotFound, FieldInvalid: See `resolve`.
             ModelLoading: It is being loaded; the call may be repeated.
             ModelNotServable: It can't be loaded, or the model has no champion.
+            WaitTimeout: The caller's time is up; the load goes on.
         """
         version = await self._resolve(model_id, version_text, "model_version")
-        return await self._reconciler.load(version)
+        try:
+            async with asyncio.timeout(wait_seconds) as timeout:
+                return await self._reconciler.load(version)
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise _waited_too_long(f"{version} was still being loaded") from None
 
-    async def run_aside(self, function: Callable[[*Ts], R], *args: *Ts) -> R:
-        """Run a function in a thread, so that the event loop stays free."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+    async def run_aside(
+        self, function: Callable[[*Ts], R], *args: *Ts, wait_seconds: float | None = None
+    ) -> R:
+        """Run a function in a thread, so that the event loop stays free.
+
+        Args:
+            function: What to run.
+            args: Its arguments.
+            wait_seconds: How long it may wait for a thread; what has begun goes on.
+
+        Raises:
+            WaitTimeout: No thread was free in time; it was not run.
+        """
+        run = self._threads.submit(function, *args)
+        outcome = asyncio.wrap_future(run)
+        if wait_seconds is not None:
+            await asyncio.wait({outcome}, timeout=max(0.0, wait_seconds))
+            if not outcome.done() and run.cancel():
+                raise _waited_too_long("no thread was free")
+        return await outcome
 
     async def can_answer(self, model_id: str, version_text: str) -> bool:
         """Tell whether a call would be answered; a version loaded on demand counts.
@@ -110,13 +152,48 @@ class Predictor:
         numbers = sorted(v.number for v in versions if self._reconciler.can_answer(v))
         return ModelDescription(model_id, tuple(numbers), version.signature)
 
+    async def list_ready(self, model_id: str, version_text: str) -> list[ServableVersion]:
+        """List versions that can answer.
+
+        Args:
+            model_id: The model; empty is every model.
+            version_text: The one version that is asked for, ready or not; empty is all.
+
+        Raises:
+            ModelNotFound, VersionNotFound, AliasNotFound, FieldInvalid: See `resolve`.
+        """
+        if model_id and version_text:
+            return [await self._resolve(model_id, version_text, "version")]
+        models = self._reconciler.view.snapshot.models
+        if model_id and model_id not in models:
+            await self._reconciler.catch_up()
+        snapshot = self._reconciler.view.snapshot
+        models = {model_id: find_model(snapshot, model_id)} if model_id else snapshot.models
+        versions = [v for m in models.values() for v in m.versions.values()]
+        ready = [v for v in versions if self._reconciler.can_answer(v)]
+        return sorted(ready, key=lambda version: version.key)
+
     async def _resolve(self, model_id: str, version_text: str, field_name: str) -> ServableVersion:
         if not self._reconciler.is_informed:
             raise ModelLoading("the server is starting; try again in a few seconds")
         try:
             return resolve(self._reconciler.view.snapshot, model_id, version_text, field_name)
         except (ModelNotFound, VersionNotFound, AliasNotFound, ModelNotServable):
+            if self._is_unloaded(model_id):
+                raise  # whatever the registry says
             # It may have been made a moment ago: whoever was told so must find it here.
             if not await self._reconciler.catch_up():
                 raise
         return resolve(self._reconciler.view.snapshot, model_id, version_text, field_name)
+
+    def _is_unloaded(self, model_id: str) -> bool:
+        model = self._reconciler.view.snapshot.models.get(model_id)
+        return model is not None and model.is_unloaded
+
+
+def _waited_too_long(problem: str) -> WaitTimeout:
+    return WaitTimeout(
+        f"{problem} when the time was up that the request's parameter 'timeout' allows; nothing"
+        " was run, so it may be repeated, with a longer timeout",
+        field='parameters["timeout"]',
+    )

@@ -1,79 +1,130 @@
 """The inference service. The same instance also answers as `inference.GRPCInferenceService`."""
 
-from collections.abc import Awaitable
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import aclosing
 from inspect import isawaitable
+from time import perf_counter_ns
 from typing import Any
 
 from modelyard.inference.v1 import inference_pb2 as pb
-from modelyard.inference.v1 import inference_pb2_grpc as pb_grpc
+from registry.errors import DomainError
+from serving.errors import ModelRunFailed
 from serving.loaded import LoadedVersion
-from serving.messages import answer_infer, read_infer_layout, write_metadata
-from serving.predictor import Predictor
+from serving.messages import (
+    WantedOutputs,
+    answer_infer,
+    answer_infer_aside,
+    read_wanted_outputs,
+    write_stream_answer,
+    write_stream_failure,
+)
+from serving.operations.servicer import OperationsServicer
+from serving.ordered import answer_in_order
+from serving.parameters import read_wait_seconds
+from serving.tensors import InferLayout, read_layout
 
-SERVER_NAME = "modelyard"
+logger = logging.getLogger(__name__)
+
+_MOST_OPEN_IN_STREAM = 64
+_WANTS_STATUS = ("triton_grpc_error", "true")
+_NS_PER_SECOND = 1e9
 
 
-class InferenceServicer(pb_grpc.InferenceServiceServicer):
-    """Answers predictions.
-
-    Args:
-        predictor: Finds and runs models.
-        server_version: The version that the server says it has.
-    """
-
-    def __init__(self, predictor: Predictor, server_version: str) -> None:
-        self._predictor = predictor
-        self._server_version = server_version
-
-    async def ServerLive(
-        self, request: pb.ServerLiveRequest, context: Any
-    ) -> pb.ServerLiveResponse:
-        """Tell that the process works."""
-        return pb.ServerLiveResponse(live=True)
-
-    async def ServerReady(
-        self, request: pb.ServerReadyRequest, context: Any
-    ) -> pb.ServerReadyResponse:
-        """Tell whether start-up is over."""
-        return pb.ServerReadyResponse(ready=self._predictor.is_ready)
-
-    async def ModelReady(
-        self, request: pb.ModelReadyRequest, context: Any
-    ) -> pb.ModelReadyResponse:
-        """Tell whether a model can answer."""
-        return pb.ModelReadyResponse(
-            ready=await self._predictor.can_answer(request.name, request.version)
-        )
-
-    async def ServerMetadata(
-        self, request: pb.ServerMetadataRequest, context: Any
-    ) -> pb.ServerMetadataResponse:
-        """Name the server."""
-        return pb.ServerMetadataResponse(name=SERVER_NAME, version=self._server_version)
-
-    async def ModelMetadata(
-        self, request: pb.ModelMetadataRequest, context: Any
-    ) -> pb.ModelMetadataResponse:
-        """Name a model's inputs and outputs."""
-        return write_metadata(await self._predictor.describe(request.name, request.version))
+class InferenceServicer(OperationsServicer):
+    """Answers predictions; what is not inference stands in the base class."""
 
     def ModelInfer(
         self, request: pb.ModelInferRequest, context: Any
     ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
         """Run a model: at once if it is loaded and quick, else what is returned is awaited."""
+        arrived = perf_counter_ns()
         handle = self._predictor.find(request.model_name, request.model_version)
-        return self._load_and_infer(request) if handle is None else self._infer(request, handle)
+        if handle is None:
+            return self._load_and_infer(request, arrived)
+        return self._infer(request, handle, arrived)
 
-    async def _load_and_infer(self, request: pb.ModelInferRequest) -> pb.ModelInferResponse:
-        handle = await self._predictor.load(request.model_name, request.model_version)
-        answer = self._infer(request, handle)
+    async def ModelStreamInfer(
+        self, request_iterator: AsyncIterator[pb.ModelInferRequest], context: Any
+    ) -> AsyncIterator[pb.ModelStreamInferResponse]:
+        """Run a model for each request; failures are answers unless metadata asks for a status."""
+        raises = _WANTS_STATUS in (context.invocation_metadata() or ())
+
+        async def answer(request: pb.ModelInferRequest) -> pb.ModelStreamInferResponse:
+            return await self._answer_in_stream(request, raises=raises)
+
+        answers = answer_in_order(request_iterator, answer, _MOST_OPEN_IN_STREAM)
+        async with aclosing(answers):
+            async for response in answers:
+                yield response
+
+    async def _answer_in_stream(
+        self, request: pb.ModelInferRequest, *, raises: bool
+    ) -> pb.ModelStreamInferResponse:
+        handle = None
+        try:
+            arrived = perf_counter_ns()
+            handle = self._predictor.find(request.model_name, request.model_version)
+            handle = handle or await self._load(request)
+            answer = self._infer(request, handle, arrived)
+            return write_stream_answer(await answer if isawaitable(answer) else answer)
+        except DomainError as error:
+            if raises:
+                raise
+            ran = handle.version if handle and isinstance(error, ModelRunFailed) else None
+            if error.__cause__:
+                logger.info("a request of a stream failed", exc_info=error)
+            return write_stream_failure(request.id, error, ran)
+
+    async def _load_and_infer(
+        self, request: pb.ModelInferRequest, arrived: int
+    ) -> pb.ModelInferResponse:
+        answer = self._infer(request, await self._load(request), arrived)
         return await answer if isawaitable(answer) else answer
 
+    async def _load(self, request: pb.ModelInferRequest) -> LoadedVersion:
+        wait_seconds = read_wait_seconds(request.parameters)
+        return await self._predictor.load(request.model_name, request.model_version, wait_seconds)
+
     def _infer(
-        self, request: pb.ModelInferRequest, handle: LoadedVersion
+        self, request: pb.ModelInferRequest, handle: LoadedVersion, arrived: int
     ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
         predictor = self._predictor
-        layout = read_infer_layout(request, handle, predictor.policy.input_elements)
-        if handle.is_quick(layout.rows):
-            return answer_infer(request, layout, handle)
-        return predictor.run_aside(answer_infer, request, layout, handle)
+        statistics = handle.statistics or predictor.open_statistics(handle)
+        try:
+            wait_seconds = read_wait_seconds(request.parameters) if request.parameters else None
+            layout = read_layout(request.inputs, handle.rules, predictor.policy.input_elements)
+            wanted = read_wanted_outputs(request.outputs, handle.output_names)
+            # To write many elements as text takes long, whatever the model takes.
+            writes_text = wanted[1]
+            if handle.is_quick(layout.rows) and not writes_text:
+                response, times = answer_infer(request, layout, wanted, handle, arrived)
+                statistics.add_run(layout.batch, arrived, times)
+                return response
+        except BaseException:
+            statistics.add_failure(arrived)
+            raise
+        return self._infer_aside(request, layout, wanted, handle, arrived, wait_seconds)
+
+    async def _infer_aside(
+        self,
+        request: pb.ModelInferRequest,
+        layout: InferLayout,
+        wanted: WantedOutputs,
+        handle: LoadedVersion,
+        arrived: int,
+        wait_seconds: float | None,
+    ) -> pb.ModelInferResponse:
+        predictor = self._predictor
+        statistics = handle.statistics or predictor.open_statistics(handle)
+        if wait_seconds is not None:
+            wait_seconds -= (perf_counter_ns() - arrived) / _NS_PER_SECOND
+        try:
+            response, times = await predictor.run_aside(
+                answer_infer_aside, request, layout, wanted, handle, wait_seconds=wait_seconds
+            )
+        except BaseException:
+            statistics.add_failure(arrived)
+            raise
+        statistics.add_run(layout.batch, arrived, times)
+        return response

@@ -25,6 +25,8 @@ class ServableVersion:
         digest: SHA-256 of the model file in hexadecimal, the file's key in the store.
         size_bytes: The size of the model file.
         signature: What goes in and comes out.
+        classes: What a classifier tells apart, in the order of its probabilities.
+        memory_bytes: What it takes once loaded.
     """
 
     model_id: str
@@ -32,6 +34,8 @@ class ServableVersion:
     digest: str
     size_bytes: int
     signature: Signature
+    classes: tuple[str, ...] = ()
+    memory_bytes: int = 0
 
     @property
     def key(self) -> VersionKey:
@@ -50,10 +54,12 @@ class ServableModel:
     Attributes:
         versions: Every ACTIVE version by number.
         aliases: Alias to number.
+        is_unloaded: Whether somebody unloaded it from this server; then the rest is empty.
     """
 
     versions: Mapping[int, ServableVersion]
     aliases: Mapping[str, int]
+    is_unloaded: bool = False
 
     def aliased_versions(self) -> list[ServableVersion]:
         """List the versions that an alias points to."""
@@ -62,9 +68,20 @@ class ServableModel:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Every model by id, as they stood at one moment."""
+    """Every model by id, as they stood at one moment; those promoted last come first."""
 
     models: Mapping[str, ServableModel] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def find_moved(before: Snapshot, now: Snapshot) -> set[VersionKey]:
+    """Find the versions that an alias points to now and did not before."""
+    moved = set()
+    for model_id, model in now.models.items():
+        former = before.models.get(model_id)
+        for alias, number in model.aliases.items():
+            if number in model.versions and not (former and former.aliases.get(alias) == number):
+                moved.add(model.versions[number].key)
+    return moved
 
 
 def find_model(snapshot: Snapshot, model_id: str) -> ServableModel:
@@ -98,9 +115,15 @@ def resolve(
         VersionNotFound: The model has no ACTIVE version of that number.
         AliasNotFound: The model has no such alias.
         FieldInvalid: The text is neither a number nor an alias.
-        ModelNotServable: The model has no champion, or the alias's version is not ACTIVE.
+        ModelNotServable: The model was unloaded from this server, has no champion, or the
+            alias's version is not ACTIVE.
     """
     model = find_model(snapshot, model_id)
+    if model.is_unloaded:
+        raise ModelNotServable(
+            f"model {model_id!r} was unloaded from this server; RepositoryModelLoad loads it again",
+            details={"model": model_id},
+        )
     if version_text.isascii() and version_text.isdigit():
         return _find_number(model, model_id, version_text)
     if version_text and not ID_PATTERN.fullmatch(version_text):

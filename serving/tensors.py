@@ -1,4 +1,4 @@
-"""Wire tensors <-> NumPy.
+"""The tensors of a request -> NumPy; `serving.messages` writes those of answers.
 
 A request is read in two steps. `read_layout` looks at names, types and shapes alone, so
 that whatever is wrong with them, or too large, is refused before memory is taken for it.
@@ -7,7 +7,6 @@ extensions, made strict: a column of n values for an input [-1, 1] has the shape
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from serving import refusals
@@ -18,12 +17,10 @@ from serving.elements import (
     read_list,
     read_numbers,
     read_texts,
-    write_elements,
 )
 from serving.errors import TensorInvalid
 from serving.input_rules import InputRule
-from serving.parameters import check_input_parameters, check_output_parameters
-from serving.snapshot import ServableVersion
+from serving.parameters import check_input_parameters
 
 _CONTENTS_FIELDS = {
     "BOOL": "bool_contents",
@@ -52,13 +49,15 @@ class InferLayout:
         inputs: Each input with its rule, its shape and its number of elements, in the
             request's order.
         rows: How many times the model's smallest input the largest one is.
+        batch: The first dimension of the inputs that take rows; 1 if none does.
     """
 
-    __slots__ = ("inputs", "rows")
+    __slots__ = ("batch", "inputs", "rows")
 
-    def __init__(self, inputs: list[_CheckedInput], rows: int) -> None:
+    def __init__(self, inputs: list[_CheckedInput], rows: int, batch: int) -> None:
         self.inputs = inputs
         self.rows = rows
+        self.batch = batch
 
 
 def read_layout(
@@ -101,7 +100,7 @@ def read_layout(
         raise refusals.refuse_missing(seen, rules)
     if elements > max_elements and rows > 1:
         raise refusals.refuse_size(elements, max_elements)
-    return InferLayout(inputs, rows)
+    return InferLayout(inputs, rows, batch or 1)
 
 
 def read_inputs(layout: InferLayout, raw: Iterable[bytes]) -> dict[str, Array]:
@@ -171,58 +170,3 @@ def _read_contents(tensor: _InputTensor, rule: InputRule, shape: list[int], coun
         return read_list(values, rule.dtype, shape, count)
     except ElementsInvalid as error:
         raise refusals.refuse_elements(rule, shape, f"{path}.{wanted}", error) from error
-
-
-def read_output_names(
-    requested: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
-) -> list[str]:
-    """Tell which outputs are wanted, in the order asked for; none asked for means all.
-
-    Raises:
-        TensorInvalid: An output is unknown, asked for twice, or wanted in a form that
-            is not offered.
-    """
-    names: list[str] = []
-    for output in requested:
-        if output.name not in known or output.name in names:
-            problem = "is asked for twice" if output.name in names else "is unknown"
-            raise TensorInvalid(
-                f"output {output.name[:80]!r} {problem}; the model has"
-                f" {refusals.list_names(known)}",
-                field=f'outputs["{output.name[:80]}"]',
-            )
-        check_output_parameters(output.name, output.parameters)
-        names.append(output.name)
-    return names or known
-
-
-def write_answer(
-    version: ServableVersion,
-    names: list[str],
-    datatypes: Mapping[str, str],
-    arrays: list[Array],
-) -> pb.ModelInferResponse:
-    """Write outputs as a response; the elements are always raw, `contents` never set.
-
-    Args:
-        version: The version that answered.
-        names: The outputs' names.
-        datatypes: The datatype of each output by name.
-        arrays: The outputs; text is an object array of str.
-    """
-    outputs = tuple([(n, datatypes[n], a.shape) for n, a in zip(names, arrays, strict=True)])
-    head = _write_head(version.model_id, version.number, outputs)
-    response = pb.ModelInferResponse.FromString(head)
-    response.raw_output_contents.extend([write_elements(array) for array in arrays])
-    return response
-
-
-@lru_cache(maxsize=4096)
-def _write_head(
-    model_id: str, number: int, outputs: tuple[tuple[str, str, tuple[int, ...]], ...]
-) -> bytes:
-    """Write what every answer of these shapes has; to read it back is quicker than anew."""
-    response = pb.ModelInferResponse(model_name=model_id, model_version=str(number))
-    for name, datatype, shape in outputs:
-        response.outputs.add(name=name, datatype=datatype, shape=shape)
-    return response.SerializeToString()

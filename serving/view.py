@@ -1,7 +1,7 @@
 """What is served at this moment: one immutable view, replaced as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from registry.signature import CHAMPION
@@ -42,8 +42,8 @@ def settle_model(
         loaded: What is loaded.
 
     Returns:
-        The wanted model, but for aliases whose target is not loaded while the version
-        they pointed to still is: those stay.
+        The wanted model, but for aliases whose new target was not loaded yet while the
+        version they pointed to still is, or can be again: those stay.
     """
     versions, aliases = dict(wanted.versions), dict(wanted.aliases)
     for alias, number in wanted.aliases.items():
@@ -51,11 +51,15 @@ def settle_model(
         if before is None or target is None or target.key in loaded:
             continue
         old = before.versions.get(before.aliases.get(alias, 0))
-        # An old version of the same number is of a model that was deleted and made anew.
-        if old and old.key in loaded and wanted.versions.get(old.number, old).key == old.key:
+        if old is None:
+            continue
+        same = wanted.versions.get(old.number)
+        # Another version of the same number is of a model that was deleted and made anew.
+        can_stay = same.key == old.key if same else old.key in loaded
+        if can_stay:
             versions[old.number] = old
             aliases[alias] = old.number
-    return ServableModel(versions, aliases)
+    return replace(wanted, versions=versions, aliases=aliases)
 
 
 def route_model(model: ServableModel, loaded: Loaded) -> Routes:

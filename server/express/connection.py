@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 from server.express import control, inline
 from server.express.closing import Closing
 from server.express.context import Context
+from server.express.dispatch import take_frame
 from server.express.frames import (
-    CONTINUATION,
     DATA,
     END_HEADERS,
     END_STREAM,
@@ -23,17 +23,12 @@ from server.express.frames import (
     HEADER_BYTES,
     HEADERS,
     LEAST_MAX_FRAME,
-    PROTOCOL_ERROR,
-    STREAM_CLOSED,
     STREAM_ID_MASK,
     ConnectionFault,
-    StreamFault,
-    strip_padding,
 )
 from server.express.header_blocks import HeaderBlocks
 from server.express.heads import RequestHead
 from server.express.messages import PREFIX, PREFIX_BYTES
-from server.express.opening import begin_stream
 from server.express.outbox import Outbox
 from server.express.patience import Patience
 from server.express.reading import Reading
@@ -47,7 +42,6 @@ _unpack_header = HEADER.unpack_from
 _unpack_prefix = PREFIX.unpack_from
 _WRITE_BUFFER_BYTES = 1 << 20
 _CALLS_BETWEEN_CLOCKS = 15
-_FAULT_COST = 10
 
 
 class Connection(asyncio.Protocol):
@@ -66,6 +60,7 @@ class Connection(asyncio.Protocol):
         greeting: How far the beginning has come.
         closing: How the connection ends.
         reading: Whether it is read.
+        unacknowledged_bytes: What came and is not given back to the peer's window yet.
         heard_at: When anything came, in seconds of the loop's clock.
     """
 
@@ -87,7 +82,7 @@ class Connection(asyncio.Protocol):
         self.heard_at = self.begun_at = self.quiet_at = self.loop.time()
         self._buffer = b""
         self._begun: list[int] = []
-        self._unacknowledged = 0
+        self.unacknowledged_bytes = 0
         self._held_bytes = 0
         self._in_burst = False
         self._flush_wanted = False
@@ -134,7 +129,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on."""
-        self.outbox.resumed.set()
+        self.outbox.resume()
         self.reading.resume("peer")
 
     # Frames.
@@ -161,7 +156,7 @@ class Connection(asyncio.Protocol):
                     packed, length = _unpack_prefix(buffer, start)
                     if length == size - PREFIX_BYTES and not packed:
                         del entries[stream_id]
-                        self._unacknowledged += size
+                        self.unacknowledged_bytes += size
                         inline.answer(self, stream_id, head, buffer[start + PREFIX_BYTES : stop])
                         answered += 1
                         if not answered & _CALLS_BETWEEN_CLOCKS and self._is_turn_over():
@@ -180,7 +175,7 @@ class Connection(asyncio.Protocol):
                     table.last_id = stream_id
                     self.await_message(stream_id, head)
                     continue
-            self._take_frame(kind, flags, stream_id & STREAM_ID_MASK, buffer[start:stop])
+            take_frame(self, kind, flags, stream_id & STREAM_ID_MASK, buffer[start:stop])
         self.patience.earned += answered
         return position
 
@@ -206,11 +201,11 @@ class Connection(asyncio.Protocol):
         for stream_id in self._begun:
             self.table.find(stream_id)  # a head whose message did not come becomes a stream
         self._begun.clear()
-        if self._unacknowledged > self.limits.connection_window_bytes // 2:
-            if self._unacknowledged > self.limits.connection_window_bytes:
+        if self.unacknowledged_bytes > self.limits.connection_window_bytes // 2:
+            if self.unacknowledged_bytes > self.limits.connection_window_bytes:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "connection-window")
-            self.outbox.open_window(0, self._unacknowledged)
-            self._unacknowledged = 0
+            self.outbox.open_window(0, self.unacknowledged_bytes)
+            self.unacknowledged_bytes = 0
 
     def make_stream(self, stream_id: int, head: RequestHead) -> Stream:
         """Make a stream of a head whose message has not come at once."""
@@ -219,60 +214,6 @@ class Connection(asyncio.Protocol):
         stream = Stream(self, stream_id, route, Context(self, head))
         self.table.keep(stream)
         return stream
-
-    def _take_frame(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        """Take a frame that did not go the quick way."""
-        if not self.greeting.is_over:
-            self.greeting.take_first(kind, flags)
-        if self.blocks.open_stream and kind != CONTINUATION:
-            raise ConnectionFault(PROTOCOL_ERROR, "continuation")
-        try:
-            if kind == DATA:
-                self._take_data(flags, stream_id, payload)
-            elif kind == HEADERS:
-                self._take_headers(flags, stream_id, payload)
-            elif kind == CONTINUATION:
-                self._take_continuation(flags, stream_id, payload)
-            else:
-                control.take_control(self, kind, flags, stream_id, payload)
-        except StreamFault as fault:
-            self.server.count_refusal(fault.limit)
-            self.patience.spend(_FAULT_COST)
-            self.table.reset(stream_id, fault.code)
-
-    def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
-        self._unacknowledged += len(payload)
-        data = strip_padding(flags, payload)
-        stream = self.table.find(stream_id)
-        if stream is None:
-            self._take_stray(stream_id)
-            return
-        if stream.remote_done:
-            raise StreamFault(STREAM_CLOSED, "closed-stream")
-        is_last = bool(flags & END_STREAM)
-        if not data and not is_last:
-            self.patience.spend(1)
-        stream.receive(data, len(payload), is_last=is_last)
-
-    def _take_stray(self, stream_id: int) -> None:
-        """Take DATA of a stream that is not open: it may have been sent before our reset."""
-        if stream_id == 0 or stream_id > self.table.last_id:
-            raise ConnectionFault(PROTOCOL_ERROR, "idle-stream")
-        self.patience.spend(1)
-        if not self.table.was_reset(stream_id):
-            raise StreamFault(STREAM_CLOSED, "closed-stream")
-
-    def _take_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
-        piece = control.strip_priority(flags, stream_id, strip_padding(flags, payload))
-        if flags & END_HEADERS:
-            begin_stream(self, stream_id, flags, piece)
-        else:
-            self.blocks.begin(stream_id, flags, piece)
-
-    def _take_continuation(self, flags: int, stream_id: int, payload: bytes) -> None:
-        self.blocks.go_on(stream_id, payload)
-        if flags & END_HEADERS:
-            begin_stream(self, stream_id, self.blocks.open_flags, self.blocks.complete())
 
     @property
     def has_partial_frame(self) -> bool:
@@ -301,8 +242,6 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Write what is in the outbox."""
         self._flush_wanted = False
-        pieces = self.outbox.pieces
-        if pieces:
-            if not self.closing.is_closed:
-                self.transport.write(b"".join(pieces))
-            pieces.clear()
+        data = self.outbox.take()
+        if data and not self.closing.is_closed:
+            self.transport.write(data)

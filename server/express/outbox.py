@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _HEAD = ResponseBlocks.HEAD
 _TAIL = ResponseBlocks.TAIL
+_FLUSH_BYTES = 1 << 16
 _HEAD_BYTES = len(_HEAD)
 _TAIL_BYTES = len(_TAIL)
 
@@ -48,7 +49,9 @@ class Outbox:
         window: How much the peer takes on the connection.
         first_window: How much it takes on a new stream.
         blocked: Streams that wait for windows, by id, the one whose turn it is first.
-        resumed: Is set while the socket takes more.
+        is_paused: Whether the socket takes no more.
+        resumed: Is set while it does.
+        pieces_bytes: How much goes out with the next flush.
     """
 
     def __init__(self, connection: "Connection") -> None:
@@ -61,12 +64,28 @@ class Outbox:
         self.blocked: dict[int, Stream] = {}
         self.resumed = asyncio.Event()
         self.resumed.set()
+        self.is_paused = False
+        self.pieces_bytes = 0
         self._paused_at = 0.0
 
     def add(self, frame: bytes) -> None:
         """Send a frame with the next flush."""
         self.pieces.append(frame)
+        self._grow(len(frame))
         self._connection.want_flush()
+
+    def _grow(self, size: int) -> None:
+        """Have what is collected written before it is much: the socket may say stop."""
+        self.pieces_bytes += size
+        if self.pieces_bytes > _FLUSH_BYTES:
+            self._connection.flush()
+
+    def take(self) -> bytes:
+        """Take all that is to be written now."""
+        data = b"".join(self.pieces)
+        self.pieces.clear()
+        self.pieces_bytes = 0
+        return data
 
     def send_answer(self, stream_id: int, body: bytes) -> bool:
         """Send a whole ordinary answer in one piece, if it fits; the way of nearly all.
@@ -80,6 +99,7 @@ class Outbox:
             or size > self.first_window
             or size > self._max_frame
             or self.blocked
+            or self.is_paused
             or not self._blocks.is_settled
         ):
             return False
@@ -96,6 +116,7 @@ class Outbox:
                 _TAIL,
             )
         )
+        self._grow(size)
         return True
 
     def send_head(self, stream_id: int, metadata: Metadata = (), encoding: str = "") -> None:
@@ -118,7 +139,7 @@ class Outbox:
         """Send as much of a stream as the windows take, and its end if that is all."""
         unsent = stream.unsent
         moved = False
-        while unsent:
+        while unsent and not self.is_paused:
             data = unsent[0]
             size = min(len(data), self.window, stream.send_window, self._max_frame)
             if size <= 0:
@@ -144,7 +165,7 @@ class Outbox:
     def pump_blocked(self) -> None:
         """Send of every stream that waits what the windows take now, each in its turn."""
         for stream_id in list(self.blocked):
-            if self.window <= 0:
+            if self.window <= 0 or self.is_paused:
                 return
             # Popped first, so that one that goes on waiting goes to the end of the queue.
             self.pump(self.blocked.pop(stream_id))
@@ -195,11 +216,18 @@ class Outbox:
     def pause(self, now: float) -> None:
         """Take note that the socket takes no more."""
         self._paused_at = now
+        self.is_paused = True
         self.resumed.clear()
+
+    def resume(self) -> None:
+        """Go on, now that the socket takes more."""
+        self.is_paused = False
+        self.resumed.set()
+        self.pump_blocked()
 
     def is_paused_since(self, then: float) -> bool:
         """Tell whether the socket has taken nothing since that time of the loop's clock."""
-        return not self.resumed.is_set() and self._paused_at <= then
+        return self.is_paused and self._paused_at <= then
 
     def forget(self, stream_id: int) -> None:
         """Send nothing more of a stream."""

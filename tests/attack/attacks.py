@@ -47,7 +47,9 @@ def open_stream(stream: int, *, end: bool = False) -> bytes:
     return frames.frame(Kind.HEADERS, flags, stream, BLOCK)
 
 
-def _flood(address: str, bursts: Iterable[bytes], *, begin: bytes = b"", reads: bool = True) -> Said:
+def _flood(
+    address: str, bursts: Iterable[bytes], *, begin: bytes = b"", reads: bool = True
+) -> Said:
     """Push bursts until the server has had enough."""
     with Line(address, GREETING + begin, reads=reads) as line:
         for burst in bursts:
@@ -207,7 +209,9 @@ ATTACKS = [
         lambda address: _held(address, frames.PREFACE[:10]),
         frozenset({"goaway SETTINGS_TIMEOUT", "closed"}),
     ),
-    Attack("half-frames", lambda address: _held(address, GREETING + b"\0\x40"), frozenset({"closed"})),
+    Attack(
+        "half-frames", lambda address: _held(address, GREETING + b"\0\x40"), frozenset({"closed"})
+    ),
     Attack("half-messages", _send_half_messages, frozenset({"status 4", "status 8"})),
     Attack("large-messages", _announce_large_messages, frozenset({"status 8", CALM})),
     Attack("stream-count", _open_streams, frozenset({"reset REFUSED_STREAM", CALM})),

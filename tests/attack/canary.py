@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+from typing import Any
 
 import grpc
 
@@ -20,13 +21,16 @@ MOST_CALLS = 1_000_000
 
 def call_until(stopped: threading.Event, address: str) -> list[tuple[float, float, bool]]:
     """Call until told to stop."""
-    calls = []
+    calls: list[tuple[float, float, bool]] = []
     with grpc.insecure_channel(address) as channel:
-        echo = channel.unary_unary(f"/{SERVICE}/Echo")
+        echo: Any = channel.unary_unary(f"/{SERVICE}/Echo")
         echo(b"", wait_for_ready=True, timeout=TIMEOUT_SECONDS)
         sys.stdout.write("calling\n")
         sys.stdout.flush()
-        while not stopped.wait(PAUSE_SECONDS) and len(calls) < MOST_CALLS:
+        done = False
+        while not done:
+            # Once more after it was told to stop, so that there is a call after every event.
+            done = stopped.wait(PAUSE_SECONDS) or len(calls) > MOST_CALLS
             began = time.monotonic()
             try:
                 failed = echo(b"canary", timeout=TIMEOUT_SECONDS) != b"canary"

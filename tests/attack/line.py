@@ -140,6 +140,6 @@ class Line:
         elif kind == Kind.RST_STREAM:
             self.said[f"reset {Code(int.from_bytes(body, 'big')).name}"] += 1
         elif kind == Kind.HEADERS:
-            fields = dict(self._decoder.decode(body))
+            fields = {str(name): str(value) for name, value in self._decoder.decode(body)}
             if "grpc-status" in fields:
                 self.said[f"status {fields['grpc-status']}"] += 1

@@ -11,6 +11,8 @@ from tests.attack.attacks import ATTACKS, Attack
 from tests.attack.flock import Canary, calling
 from tests.contract.processes import Served, serving
 
+# What the server may hold (see `transports.make_guarded`), the same again in its handlers' hands,
+# and what an allocator does not give back at once.
 MOST_GROWTH_BYTES = 96 << 20
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,7 @@ import pytest
 from modelyard import Client, ModelyardError
 from modelyard.training.v1.training_pb2 import TrainingJob
 from tests.support import onnx_models
+from tests.support.asker import Asker
 from tests.support.penguins import penguin_csv
 from tests.support.server_process import ServerProcess, wait_for
 
@@ -123,16 +125,32 @@ def test_kills_during_writes_lose_no_acknowledged_version(
         np.testing.assert_array_equal(answer.outputs["y"], [[2, 2, 2]])
 
 
-def test_the_death_of_the_database_is_survived(server: ServerProcess) -> None:
+def test_predictions_do_not_notice_the_deaths_of_the_database(
+    server: ServerProcess, pytestconfig: pytest.Config
+) -> None:
+    kills: int = pytestconfig.getoption("--kills")
     with server.connect() as client:
-        client.push("m", onnx_models.double_model())
+        for _ in range(2):
+            client.push("m", onnx_models.double_model())
         wait_for(client.ready)
-        postmaster = server.home / "postgres" / "data" / "postmaster.pid"
-        os.kill(int(postmaster.read_text().split()[0]), signal.SIGKILL)
-        answer = client.predict("m", np.ones((1, 3), dtype=np.float32))
-        assert answer.model_version == "1"
-        wait_for(lambda: made_again(client))
-        assert client.push("m", onnx_models.double_model()).name == "models/m/versions/2"
+        asker = Asker(server.address, "m", {"1": 2.0, "2": 2.0})
+        with asker.asking():
+            for round_ in range(kills):
+                asker.wait_for_answers(1)
+                postmaster = server.home / "postgres" / "data" / "postmaster.pid"
+                os.kill(int(postmaster.read_text().split()[0]), signal.SIGKILL)
+                asker.wait_for_answers(100)
+                wait_for(lambda: made_again(client))
+                number = str(1 + round_ % 2)
+                client.promote("m", number)
+                wait_for(partial(is_answered_by, client, number))
+        assert asker.failures == []
+        assert client.push("m", onnx_models.double_model()).name == "models/m/versions/3"
+
+
+def is_answered_by(client: Client, number: str) -> bool:
+    """Tell whether a version is the champion by now."""
+    return client.predict("m", np.ones((1, 3), dtype=np.float32)).model_version == number
 
 
 def made_again(client: Client) -> bool:

@@ -8,7 +8,7 @@ from tests.contract.scripts import Pairs, Value
 from tests.contract.service import SERVICE
 
 STREAMED_REQUESTS = {"Collect", "CollectRead", "Converse", "ConverseReadWrite"}
-STREAMED_ANSWERS = {"Generate", "GenerateWrite", "Flood", "Converse", "ConverseReadWrite"}
+STREAMED_ANSWERS = {"Generate", "GenerateWrite", "Converse", "ConverseReadWrite"}
 
 # What the libraries say to each other, not the applications.
 _LIBRARY_KEYS = {

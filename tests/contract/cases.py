@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import grpc
 
 from tests.contract import scripts
-from tests.contract.calls import Call, Outcome
-from tests.contract.scripts import Step, script
+from tests.contract.calls import Call, Outcome, only_ours
+from tests.contract.scripts import Pairs, Step, script
 from tests.contract.service import GENERIC_SERVICE
 from tests.contract.transports import LARGEST_REQUEST
 
@@ -15,7 +15,7 @@ UNARY = ["Unary", "Collect", "CollectRead"]
 STREAMS = ["Generate", "GenerateWrite", "Converse", "ConverseReadWrite"]
 TALKS = ["Converse", "ConverseReadWrite"]
 
-METADATA = (
+METADATA: Pairs = (
     ("key", "one"),
     ("key", "two"),
     ("key-bin", b"\x00\xff"),
@@ -23,7 +23,7 @@ METADATA = (
     ("mixed.chars_1-2", "! ~"),
     ("long", "x" * 4000),
 )
-SORTED_METADATA = tuple(sorted(METADATA, key=lambda pair: pair[0]))
+SORTED_METADATA = only_ours(METADATA)
 MESSAGES = [
     "plain",
     "",
@@ -82,7 +82,9 @@ def _messages() -> list[Case]:
     refused = [
         Case("request-over-the-limit", Call("Echo", (over,)), too_large),
         Case(
-            "streamed-request-over-the-limit", play("Converse", scripts.echo(), more=(over,)), too_large
+            "streamed-request-over-the-limit",
+            play("Converse", scripts.echo(), more=(over,)),
+            too_large,
         ),
         Case("gzip-request-over-the-limit", Call("Echo", (over,), gzip=True), too_large),
     ]
@@ -101,7 +103,9 @@ def _streams() -> list[Case]:
     ]
     empty = [Case(f"no-answer-{method}", play(method), Outcome("OK")) for method in STREAMS]
     echoes = [
-        Case(f"echo-{method}", play(method, scripts.echo(), more=many), Outcome("OK", messages=many))
+        Case(
+            f"echo-{method}", play(method, scripts.echo(), more=many), Outcome("OK", messages=many)
+        )
         for method in TALKS
     ]
     counts = [
@@ -146,7 +150,11 @@ def _statuses() -> list[Case]:
         for code in EVERY_ERROR
     ]
     messages = [
-        Case(f"message-{text[:8]!a}", play("Unary", scripts.abort("ABORTED", text)), Outcome("ABORTED", text))
+        Case(
+            f"message-{text[:8]!a}",
+            play("Unary", scripts.abort("ABORTED", text)),
+            Outcome("ABORTED", text),
+        )
         for text in MESSAGES
     ]
     after_messages = [
@@ -209,7 +217,9 @@ def _faults() -> list[Case]:
     unknown = Outcome("UNIMPLEMENTED", "Method not found!")
     paths = ["Nothing", "/contract.Play2/Echo", "/a/b/c", "/contract.Play/echo"]
     missing = [Case(f"unknown-{path}", Call(path), unknown) for path in paths]
-    none = [Case(f"none-{method}", play(method), Outcome("OK", messages=(b"",))) for method in UNARY]
+    none = [
+        Case(f"none-{method}", play(method), Outcome("OK", messages=(b"",))) for method in UNARY
+    ]
     return raised + late + missing + none
 
 

@@ -70,7 +70,8 @@ class SyncClient:
                 method: Any = self._channel.unary_unary(call.path)
                 return method.future(call.requests[0], **options)
             case False, True:
-                return self._channel.unary_stream(call.path)(call.requests[0], **options)
+                method = self._channel.unary_stream(call.path)
+                return method(call.requests[0], **options)
             case True, False:
                 method = self._channel.stream_unary(call.path)
                 return method.future(_requests(call, ended), **options)

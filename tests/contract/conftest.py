@@ -10,6 +10,7 @@ from tests.contract.clients import NODE_FOLDER, AsyncClient, NodeClient, SyncCli
 from tests.contract.processes import serving
 from tests.contract.transports import TRANSPORTS
 
+
 @pytest.fixture(scope="session", params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
     """Which transport serves; every test that asks for a server runs once a transport."""

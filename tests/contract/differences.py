@@ -23,9 +23,7 @@ _QUIET = "the text of an exception that nobody handled may tell what is nobody's
 
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     **{
-        ("express", f"raise-{method}"): Difference(
-            Outcome("UNKNOWN", "the handler failed"), _QUIET
-        )
+        ("express", f"raise-{method}"): Difference(Outcome("UNKNOWN", "the handler failed"), _QUIET)
         for method in UNARY + STREAMS
     },
     **{

@@ -1,8 +1,9 @@
 """HTTP/2 frames by hand (RFC 9113, section 6), malformed ones too."""
 
 import struct
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hpack import Encoder
 
@@ -81,7 +82,7 @@ def frame(kind: int, flags: int = 0, stream: int = 0, body: bytes = b"") -> byte
     return struct.pack(">I", len(body))[1:] + struct.pack(">BBI", kind, flags, stream) + body
 
 
-def settings(values: dict[int, int] | None = None) -> bytes:
+def settings(values: Mapping[Any, int] | None = None) -> bytes:
     """A SETTINGS frame."""
     pairs = (values or {}).items()
     return frame(Kind.SETTINGS, body=b"".join(struct.pack(">HI", *pair) for pair in pairs))

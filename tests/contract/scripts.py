@@ -120,6 +120,4 @@ def pack_pairs(pairs: Iterable[tuple[str, Value]]) -> list[list[str]]:
 
 def unpack_pairs(pairs: Iterable[Sequence[str]]) -> tuple[tuple[str, Value], ...]:
     """Read metadata from JSON."""
-    return tuple(
-        (key, unpack(value) if key.endswith("-bin") else value) for key, value in pairs
-    )
+    return tuple((key, unpack(value) if key.endswith("-bin") else value) for key, value in pairs)

@@ -17,7 +17,8 @@ GRACE_SECONDS = 5.0
 async def serve(name: str) -> None:
     """Serve on a free port until SIGTERM, and print that port."""
     # Standard output belongs to the port; whoever reads that reads no logs.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure([plain], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     server = SERVED[name]()
     handlers = Player().handlers()
     server.add_registered_method_handlers(SERVICE, handlers)

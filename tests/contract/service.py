@@ -13,6 +13,9 @@ from grpc import aio
 from tests.contract.scripts import pack_pairs, read_script, unpack, unpack_pairs
 
 SERVICE = "contract.Play"
+NOTHING = b"[]"
+"""The script of a stream without any request."""
+
 GENERIC_SERVICE = "contract.Generic"
 """The same, registered by a generic handler and not by name."""
 
@@ -31,7 +34,6 @@ class Player:
 
     def __init__(self) -> None:
         self._events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._sent: defaultdict[str, int] = defaultdict(int)
 
     def handlers(self) -> dict[str, Any]:
         """Every method by its name; messages are bytes."""
@@ -44,8 +46,6 @@ class Player:
             "GenerateWrite": grpc.unary_stream_rpc_method_handler(self.generate_write),
             "Converse": grpc.stream_stream_rpc_method_handler(self.converse),
             "ConverseReadWrite": grpc.stream_stream_rpc_method_handler(self.converse_read_write),
-            "Flood": grpc.unary_stream_rpc_method_handler(self.flood),
-            "Sent": grpc.unary_unary_rpc_method_handler(self.sent),
             "Observe": grpc.unary_unary_rpc_method_handler(self.observe),
         }
 
@@ -59,7 +59,7 @@ class Player:
 
     async def collect(self, requests: AsyncIterator[bytes], context: Any) -> bytes | None:
         """Play the first request; the iterator gives the others."""
-        return await _last(self._play(await anext(requests), requests, context))
+        return await _last(self._play(await anext(requests, NOTHING), requests, context))
 
     async def collect_read(self, _requests: AsyncIterator[bytes], context: Any) -> bytes | None:
         """Play the first request; `read` gives the others."""
@@ -75,32 +75,15 @@ class Player:
         async for message in self._play(request, _none(), context):
             await context.write(message)
 
-    async def converse(
-        self, requests: AsyncIterator[bytes], context: Any
-    ) -> AsyncIterator[bytes]:
+    async def converse(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """Play the first request, replies by `yield`."""
-        async for message in self._play(await anext(requests), requests, context):
+        async for message in self._play(await anext(requests, NOTHING), requests, context):
             yield message
 
     async def converse_read_write(self, _requests: AsyncIterator[bytes], context: Any) -> None:
         """Play the first request by `read` and `write`."""
         async for message in self._play(await context.read(), _reads(context), context):
             await context.write(message)
-
-    async def flood(self, request: bytes, context: Any) -> None:
-        """Write 1000 messages of 64 KiB and count them under the request's name."""
-        key = request.decode()
-        try:
-            for _ in range(1000):
-                await context.write(bytes(1 << 16))
-                self._sent[key] += 1
-        except asyncio.CancelledError:
-            self._events[key].set()
-            raise
-
-    async def sent(self, request: bytes, _context: Any) -> bytes:
-        """Say how many messages a flood has written."""
-        return str(self._sent[request.decode()]).encode()
 
     async def observe(self, request: bytes, _context: Any) -> bytes:
         """Answer when the event that the request names has happened."""
@@ -145,19 +128,25 @@ class Player:
                 raise RuntimeError(step["text"])
             case "compress":
                 context.set_compression(grpc.Compression.Gzip)
-            case "mark":
-                self._events[step["key"]].set()
-            case "mark_done":
-                context.add_done_callback(lambda _: self._events[step["key"]].set())
-            case "block":
-                await self._block(step["key"])
+            case _:
+                await self._mark(step["do"], self._events[step["key"]], context)
 
-    async def _block(self, key: str) -> None:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self._events[key].set()
-            raise
+    async def _mark(self, what: str, event: asyncio.Event, context: Any) -> None:
+        match what:
+            case "mark":
+                event.set()
+            case "mark_done":
+                context.add_done_callback(lambda _: event.set())
+            case "block":
+                await _block(event)
+
+
+async def _block(cancelled: asyncio.Event) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        cancelled.set()
+        raise
 
 
 def _status(step: dict[str, Any]) -> tuple[grpc.StatusCode, str, Any]:
@@ -187,7 +176,8 @@ async def _last(messages: AsyncIterator[bytes]) -> bytes | None:
 
 
 async def _none() -> AsyncIterator[bytes]:
-    for message in ():
+    nothing: tuple[bytes, ...] = ()
+    for message in nothing:
         yield message
 
 

@@ -2,14 +2,8 @@
 
 import pytest
 
-from tests.contract.violations import (
-    ECHO,
-    GREETINGS,
-    REFUSALS,
-    VIOLATIONS,
-    Refusal,
-    Violation,
-)
+from tests.contract.refusals import REFUSALS, Refusal
+from tests.contract.violations import ECHO, GREETINGS, VIOLATIONS, Violation
 from tests.contract.wire import Wire, reaction, verdict
 
 

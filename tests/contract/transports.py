@@ -26,9 +26,7 @@ def make_grpcio() -> Any:
 
 def make_express() -> ExpressServer:
     """Make our own."""
-    bounds = Limits(
-        message_bytes=LARGEST_REQUEST, streams=STREAMS, header_bytes=HEADER_LIST
-    )
+    bounds = Limits(message_bytes=LARGEST_REQUEST, streams=STREAMS, header_bytes=HEADER_LIST)
     return server(limits=bounds)
 
 
@@ -40,7 +38,7 @@ def make_guarded() -> ExpressServer:
         header_bytes=HEADER_LIST,
         connections=200,
         connection_held_bytes=8 << 20,
-        held_bytes=64 << 20,
+        held_bytes=32 << 20,
         handshake_seconds=1.0,
         request_seconds=1.0,
         stall_seconds=1.0,

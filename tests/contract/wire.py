@@ -36,6 +36,18 @@ class Answer:
         """The gRPC status, if there is one."""
         return self.trailers.get("grpc-status")
 
+    def take(self, got: Frame) -> bool:
+        """Add a frame of the stream; say whether it was the last."""
+        if got.kind == Kind.RST_STREAM:
+            self.reset = Code(int.from_bytes(got.body, "big"))
+            return True
+        if got.kind == Kind.DATA:
+            self.data += got.body
+        elif got.kind == Kind.HEADERS:
+            self.headers = self.headers or got.fields
+            self.trailers = got.fields
+        return bool(got.kind in {Kind.DATA, Kind.HEADERS} and got.flags & Flag.END_STREAM)
+
 
 class Wire:
     """A connection to a server, as a context.
@@ -45,9 +57,7 @@ class Wire:
         greeting: What is sent first.
     """
 
-    def __init__(
-        self, address: str, greeting: bytes = frames.PREFACE + frames.settings()
-    ) -> None:
+    def __init__(self, address: str, greeting: bytes = frames.PREFACE + frames.settings()) -> None:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), SILENCE_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -113,7 +123,7 @@ class Wire:
         for got in self.frames():
             if got.kind == Kind.GOAWAY and got.body[4:8] != bytes(4):
                 break
-            if got.stream == stream and _take(answer, got):
+            if got.stream == stream and answer.take(got):
                 return answer
         raise AssertionError(f"the connection ended before stream {stream}: {answer}")
 
@@ -123,19 +133,6 @@ class Wire:
         heads = frames.headers(stream, frames.request_fields(path))
         self.send(heads, frames.data(stream, body, end=True))
         return self.answer(stream)
-
-
-def _take(answer: Answer, got: Frame) -> bool:
-    """Add a frame to the answer; say whether it was the last."""
-    if got.kind == Kind.RST_STREAM:
-        answer.reset = Code(int.from_bytes(got.body, "big"))
-        return True
-    if got.kind == Kind.DATA:
-        answer.data += got.body
-    elif got.kind == Kind.HEADERS:
-        answer.headers = answer.headers or got.fields
-        answer.trailers = got.fields
-    return bool(got.kind in {Kind.DATA, Kind.HEADERS} and got.flags & Flag.END_STREAM)
 
 
 def reaction(wire: Wire) -> str:

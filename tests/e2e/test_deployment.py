@@ -1,7 +1,6 @@
 """Moving an alias is the deployment: no restart, no failed call, no mixture."""
 
-import threading
-from collections import Counter
+from contextlib import ExitStack
 from functools import partial
 
 import numpy as np
@@ -10,6 +9,7 @@ from onnx import numpy_helper
 
 from modelyard import Client
 from tests.support import onnx_models
+from tests.support.asker import Asker
 from tests.support.server_process import ServerProcess, wait_for
 
 ONES = np.ones((1, 3), dtype=np.float32)
@@ -24,29 +24,20 @@ def multiplying(factor: float) -> bytes:
 
 
 def test_the_served_version_follows_the_alias_under_load(server: ServerProcess) -> None:
-    answers: Counter[tuple[str, float]] = Counter()
-    stopping = threading.Event()
-    with server.connect() as client:
-        for factor in (1.0, 2.0):
+    factors = {"1": 1.0, "2": 2.0}
+    askers = [Asker(server.address, "follow", factors) for _ in range(3)]
+    with server.connect() as client, ExitStack() as stack:
+        for factor in factors.values():
             client.push("follow", multiplying(factor))
         wait_for(lambda: served_version(client) == "1")
-
-        def ask() -> None:
-            with server.connect() as own:
-                while not stopping.is_set():
-                    answer = own.predict("follow", ONES)
-                    answers[answer.model_version, float(answer.outputs["y"][0, 0])] += 1
-
-        askers = [threading.Thread(target=ask) for _ in range(3)]
         for asker in askers:
-            asker.start()
-        for number in ("2", "1", "2", "1", "2"):
+            stack.enter_context(asker.asking())
+        for number in ("2", "1") * 20:
             client.promote("follow", number)
             wait_for(partial(is_served, client, number))
-        stopping.set()
-        for asker in askers:
-            asker.join(30)
-    assert set(answers) == {("1", 1.0), ("2", 2.0)}
+    for asker in askers:
+        assert asker.failures == []
+        assert set(asker.versions) == factors.keys()
 
 
 def is_served(client: Client, number: str) -> bool:

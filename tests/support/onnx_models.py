@@ -19,6 +19,19 @@ def double_model(x: str = "x", outputs: tuple[str, ...] = ("y",)) -> bytes:
     return finish(graph)
 
 
+def wide_model(columns: int) -> bytes:
+    """Make `y = x @ w` with a square of weights."""
+    weights = np.random.default_rng(0).normal(size=(columns, columns)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, columns])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, columns])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    return finish(graph)
+
+
 def sequence_model() -> bytes:
     """Make a model whose output is a sequence, which no server can send."""
     graph = helper.make_graph(

@@ -1,8 +1,10 @@
 """Versions in the registry, made the quick way."""
 
+from datetime import UTC, datetime
+
 from registry.artifacts import StoredFile
 from registry.models import ensure_model
-from registry.reports import Fault
+from registry.reports import AdmissionReport, Fault
 from registry.signature import Signature, TensorSpec
 from registry.transactions import Sessions, begin
 from registry.version import Verdict, Version, VersionDraft
@@ -23,3 +25,17 @@ async def add_version(
     async with begin(sessions) as session:
         await ensure_model(session, model_id)
         return await register_version(session, model_id, VersionDraft(), (file,), verdict)
+
+
+def make_report(memory_bytes: int) -> AdmissionReport:
+    """Make what admission found, as far as anybody looks."""
+    return AdmissionReport(
+        load_us=1000,
+        row_p50_us=10.0,
+        row_p99_us=20.0,
+        memory_bytes=memory_bytes,
+        golden_row_count=0,
+        golden_max_difference=0.0,
+        onnxruntime_version="",
+        create_time=datetime.now(UTC),
+    )

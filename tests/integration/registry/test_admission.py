@@ -35,7 +35,7 @@ class Workshop:
             return (await versions.create_version(session, "m", VersionDraft())).number
 
     async def upload(self, number: int, artifact_id: str, content: bytes) -> None:
-        stored = await self.store.put(chunks_of(content, 4096), most_bytes=1 << 20)
+        stored = await self.store.put(chunks_of(content, 4096), most_bytes=1 << 26)
         file = StoredFile(artifact_id, "", stored.size_bytes, stored.sha256)
         async with begin(self.sessions) as session:
             row = await versions.lock_creating_version(session, "m", number)
@@ -111,7 +111,7 @@ async def test_a_file_that_comes_during_the_check_undoes_it(workshop: Workshop) 
 
 async def test_a_declared_signature_must_be_the_real_one(workshop: Workshop) -> None:
     stored = await workshop.store.put(
-        chunks_of(onnx_models.double_model(), 4096), most_bytes=1 << 20
+        chunks_of(onnx_models.double_model(), 4096), most_bytes=1 << 26
     )
     files = [StoredFile("model.onnx", "", stored.size_bytes, stored.sha256)]
     declared = Signature((TensorSpec("x", "FP64", (-1, 3)),), ())
@@ -127,3 +127,11 @@ async def test_a_check_that_takes_too_long_is_ended(
     )
     version = await workshop.push(onnx_models.double_model())
     assert [fault.reason for fault in version.verdict.faults] == ["TIMEOUT"]
+
+
+async def test_the_memory_is_the_model_s_and_not_the_library_s(workshop: Workshop) -> None:
+    small = await workshop.push(onnx_models.double_model())
+    large = await workshop.push(onnx_models.wide_model(columns=2048))
+    weights = 4 * 2048 * 2048
+    assert small.verdict.report.memory_bytes < 1 << 20
+    assert weights <= large.verdict.report.memory_bytes < 1.5 * weights

@@ -119,7 +119,8 @@ def test_only_what_has_one_effect_is_repeated() -> None:
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),
         *("CreateDataset", "CreateTrainingJob", "UpdateModelAlias"),
         *("ServerLive", "ServerReady", "ServerMetadata"),
-        *("ModelReady", "ModelMetadata", "ModelInfer"),
+        *("ModelReady", "ModelMetadata", "ModelInfer", "ModelConfig", "ModelStatistics"),
+        *("RepositoryIndex", "SystemSharedMemoryStatus", "CudaSharedMemoryStatus"),
     }
     assert method_config["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
 

@@ -21,7 +21,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.written = b""
-        self.is_closed = self.is_aborted = self.is_paused = False
+        self.state = {"reading"}
 
     def get_extra_info(self, name: str) -> Any:
         kind = SimpleNamespace(family=socket.AF_INET)
@@ -34,16 +34,16 @@ class Wire:
         self.written += data
 
     def pause_reading(self) -> None:
-        self.is_paused = True
+        self.state.discard("reading")
 
     def resume_reading(self) -> None:
-        self.is_paused = False
+        self.state.add("reading")
 
     def close(self) -> None:
-        self.is_closed = True
+        self.state.add("closed")
 
     def abort(self) -> None:
-        self.is_aborted = True
+        self.state.add("aborted")
 
 
 class Peer:

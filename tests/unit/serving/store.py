@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from registry.errors import ArtifactNotFound
 from registry.signature import Signature
 from serving.loaded import LoadedVersion
 from serving.predictor import Predictor
@@ -33,12 +34,20 @@ class Store:
         self.is_away = False
 
     def add(
-        self, number: int, content: bytes | None = None, signature: Signature = ADDER, **names: int
+        self,
+        number: int,
+        content: bytes | None = None,
+        signature: Signature = ADDER,
+        *,
+        memory_bytes: int = 0,
+        **names: int,
     ) -> ServableVersion:
         """Add an ACTIVE version of model `m`, by default one that adds its number."""
         content = adder(number) if content is None else content
         digest = hashlib.sha256(content).hexdigest()
-        version = ServableVersion("m", number, digest, len(content), signature)
+        version = ServableVersion(
+            "m", number, digest, len(content), signature, memory_bytes=memory_bytes
+        )
         self.files[digest] = content
         before = self.models.get("m", ServableModel({}, {}))
         self.put({**before.versions, number: version}, {**before.aliases, **names})
@@ -68,6 +77,8 @@ class Store:
         self.asked.put_nowait(version.number)
         if gate := self.gates.get(version.number):
             await gate.wait()
+        if version.digest not in self.files:
+            raise ArtifactNotFound("the bytes are lost")
         return self.files[version.digest]
 
 

@@ -2,19 +2,21 @@ import numpy as np
 import pytest
 
 from modelyard.inference.v1 import inference_pb2 as pb
-from serving.tensors import read_output_names, write_answer
+from serving.messages import read_wanted_outputs, write_answer
 from tests.unit.serving.graphs import version_of
 from tests.unit.serving.refused import refused
 
+InferParameter = pb.InferParameter
 RequestedOutput = pb.ModelInferRequest.InferRequestedOutputTensor
 
 
 def test_outputs_are_all_unless_some_are_asked_for() -> None:
-    assert read_output_names([], ["label", "sum"]) == ["label", "sum"]
+    assert read_wanted_outputs([], ["label", "sum"]) == (["label", "sum"], {})
     asked = [RequestedOutput(name="sum"), RequestedOutput(name="label")]
-    assert read_output_names(asked, ["label", "sum"]) == ["sum", "label"]
+    assert read_wanted_outputs(asked, ["label", "sum"]) == (["sum", "label"], {})
     asked[0].parameters["hint"].bool_param = True
-    assert read_output_names(asked[:1], ["label", "sum"]) == ["sum"]
+    asked[1].parameters["classification"].int64_param = 3
+    assert read_wanted_outputs(asked, ["label", "sum"]) == (["sum", "label"], {"label": 3})
 
 
 @pytest.mark.parametrize(
@@ -22,23 +24,40 @@ def test_outputs_are_all_unless_some_are_asked_for() -> None:
     [
         (["hat"], None, 'outputs["hat"]', "unknown"),
         (["sum", "sum"], None, 'outputs["sum"]', "twice"),
-        (["sum"], "classification", 'outputs["sum"].parameters["classification"]', "not offer"),
         (
             ["sum"],
-            "shared_memory_offset",
+            ("classification", InferParameter(int64_param=0)),
+            'outputs["sum"].parameters["classification"]',
+            "from 1",
+        ),
+        (
+            ["sum"],
+            ("classification", InferParameter(string_param="2")),
+            'outputs["sum"].parameters["classification"]',
+            "int64_param",
+        ),
+        (
+            ["sum"],
+            ("classification", InferParameter()),
+            'outputs["sum"].parameters["classification"]',
+            "int64_param",
+        ),
+        (
+            ["sum"],
+            ("shared_memory_offset", InferParameter(int64_param=2)),
             'outputs["sum"].parameters["shared_memory_offset"]',
             "no shared memory",
         ),
     ],
 )
 def test_outputs_that_are_refused(
-    names: list[str], parameter: str | None, field: str, word: str
+    names: list[str], parameter: tuple[str, pb.InferParameter] | None, field: str, word: str
 ) -> None:
     asked = [RequestedOutput(name=name) for name in names]
     if parameter:
-        asked[0].parameters[parameter].int64_param = 2
+        asked[0].parameters[parameter[0]].CopyFrom(parameter[1])
     with refused(field, word):
-        read_output_names(asked, ["label", "sum"])
+        read_wanted_outputs(asked, ["label", "sum"])
 
 
 def test_an_answer_has_one_raw_entry_for_each_output() -> None:

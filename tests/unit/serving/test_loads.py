@@ -6,10 +6,13 @@ from serving.errors import ModelNotServable
 from serving.loaded import LoadedVersion
 from serving.loader import Loader
 from serving.loads import LoadFailure, LoadOutcome, Loads
+from serving.memory import ModelMemory
 from serving.policy import ServingPolicy
+from serving.predictor import Predictor
+from serving.reconciler import Reconciler
 from serving.snapshot import ServableVersion
 from tests.unit.serving import graphs
-from tests.unit.serving.store import Store
+from tests.unit.serving.store import Store, answer
 
 VERSION = graphs.version_of(graphs.adder(1))
 
@@ -58,8 +61,9 @@ async def test_what_is_no_domain_error_stays_in_the_log(caplog: pytest.LogCaptur
     assert "secret" in caplog.text
 
 
-async def test_no_more_loads_at_once_than_the_policy_says(store: Store) -> None:
-    loader = Loader(store.read_model, ServingPolicy(concurrent_loads=2))
+async def test_no_more_files_are_read_at_once_than_the_policy_says(store: Store) -> None:
+    policy = ServingPolicy(concurrent_reads=2)
+    loader = Loader(store.read_model, ModelMemory(policy.memory_bytes, lambda _: None), policy)
     versions = [store.add(number) for number in (1, 2, 3)]
     gates = [store.hold(number) for number in (1, 2, 3)]
     tasks = [asyncio.create_task(loader.load(version)) for version in versions]
@@ -73,3 +77,23 @@ async def test_no_more_loads_at_once_than_the_policy_says(store: Store) -> None:
     gates[2].set()
     assert [handle.version.number for handle in await asyncio.gather(*tasks)] == [1, 2, 3]
     loader.close()
+
+
+async def test_calls_need_not_wait_behind_what_nobody_called_for(store: Store) -> None:
+    policy = ServingPolicy(concurrent_reads=3, concurrent_preloads=2)
+    reconciler = Reconciler(store.source, store.read_model, store.changed, policy)
+    predictor = Predictor(reconciler, policy)
+    for number in range(1, 6):
+        store.add(number)
+        store.promote(number, f"a{number}")
+        store.hold(number)
+    store.add(9)
+    await reconciler.refresh()
+    assert [await store.asked.get(), await store.asked.get()] == [1, 2]
+    assert answer(await predictor.load("m", "9")) == 9  # before 3, 4 and 5 are even read
+    assert store.reads == [1, 2, 9]
+    for gate in store.gates.values():
+        gate.set()
+    await reconciler.wait_until_ready()
+    assert sorted(store.reads) == [1, 2, 3, 4, 5, 9]
+    await reconciler.close()

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -104,3 +105,11 @@ def test_a_graph_that_takes_one_row_only_is_loaded() -> None:
     assert model.seconds_per_row == 0
     with pytest.raises(ModelRunFailed):
         model.run(make_rows(signature, 2), ["y"])
+
+
+def test_the_file_is_not_kept_beside_the_model() -> None:
+    content = graphs.adder(1)
+    before = sys.getrefcount(content)
+    model = OnnxModel(content, graphs.ADDER)
+    assert sys.getrefcount(content) == before
+    assert model.seconds_per_run > 0

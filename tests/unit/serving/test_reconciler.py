@@ -137,7 +137,7 @@ async def test_deleted_models_go(
     store.models.clear()
     await reconciler.refresh()
     assert served(predictor) is None
-    assert not reconciler._loaded
+    assert not reconciler._memory.loaded
     with pytest.raises(ModelNotFound):
         await predictor.load("m", "")
 
@@ -151,7 +151,7 @@ async def test_a_model_made_anew_under_an_old_id_is_another_one(
     gate = store.hold(1)
     await reconciler.refresh()
     assert served(predictor) is None
-    assert not reconciler._loaded
+    assert not reconciler._memory.loaded
     gate.set()
     await settled(reconciler)
     handle = predictor.find("m", "")
@@ -182,7 +182,7 @@ async def test_a_version_that_nobody_wants_any_more_is_not_kept(
     await reconciler.refresh()
     gate.set()
     await settled(reconciler)
-    assert not reconciler._loaded
+    assert not reconciler._memory.loaded
     assert served(predictor) is None
 
 

@@ -1,6 +1,5 @@
 import asyncio
 import threading
-from inspect import isawaitable
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import AliasNotFound, FieldInvalid, ModelNotFound, VersionNotFound
-from registry.signature import Signature
 from serving.errors import ModelNotServable, ModelRunFailed, TensorInvalid
 from serving.policy import ServingPolicy
 from serving.predictor import Predictor
@@ -16,39 +14,8 @@ from serving.reconciler import Reconciler
 from serving.servicer import InferenceServicer
 from serving.snapshot import ServableModel
 from tests.unit.serving import graphs
+from tests.unit.serving.calls import infer, request, serve, value_of
 from tests.unit.serving.store import Store, settled
-
-
-@pytest.fixture
-def servicer(predictor: Predictor) -> InferenceServicer:
-    return InferenceServicer(predictor, "1.2.3")
-
-
-def request(value: float = 0.5, version: str = "", rows: int = 1) -> pb.ModelInferRequest:
-    message = pb.ModelInferRequest(model_name="m", model_version=version)
-    message.inputs.add(name="x", datatype="FP32", shape=[rows, 1])
-    message.raw_input_contents.append(np.full(rows, value, np.float32).tobytes())
-    return message
-
-
-async def infer(
-    servicer: InferenceServicer, message: pb.ModelInferRequest
-) -> pb.ModelInferResponse:
-    answer = servicer.ModelInfer(message, None)
-    return await answer if isawaitable(answer) else answer
-
-
-def value_of(response: pb.ModelInferResponse) -> float:
-    (raw,) = response.raw_output_contents
-    return float(np.frombuffer(raw, np.float32)[0])
-
-
-async def serve(
-    store: Store, reconciler: Reconciler, content: bytes, signature: Signature = graphs.ADDER
-) -> None:
-    store.add(7, content, signature, champion=7)
-    await reconciler.refresh()
-    await settled(reconciler)
 
 
 async def test_a_quick_model_is_answered_without_awaiting(
@@ -178,10 +145,15 @@ async def test_a_run_that_fails_and_a_request_that_does_not_fit(
     assert caught.value.field == 'parameters["triton_other"]'
 
 
-async def test_the_limit_is_the_policy_s(store: Store, reconciler: Reconciler) -> None:
+async def test_the_limit_is_the_policy_s(
+    store: Store,
+    reconciler: Reconciler,
+    servicer: InferenceServicer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     await serve(store, reconciler, graphs.adder(2))
     strict = Predictor(reconciler, ServingPolicy(input_elements=10))
-    servicer = InferenceServicer(strict, "1")
+    monkeypatch.setattr(servicer, "_predictor", strict)
     await infer(servicer, request(rows=10))
     with pytest.raises(TensorInvalid, match="11 elements"):
         await infer(servicer, request(rows=11))

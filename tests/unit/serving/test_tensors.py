@@ -9,7 +9,8 @@ from registry.signature import Signature
 from serving.elements import Array
 from serving.errors import TensorInvalid
 from serving.input_rules import make_rules
-from serving.tensors import read_inputs, read_layout, write_answer
+from serving.messages import write_answer
+from serving.tensors import read_inputs, read_layout
 from tests.unit.serving.graphs import MIXED, identity, spec, version_of
 from tests.unit.serving.refused import refused
 

@@ -127,6 +127,15 @@ class BlockingChannel:
 
         return perform
 
+    def stream_stream(self, *method: Any, **codec: Any) -> Callable[..., _Answers[Any]]:
+        """Return a callable of many requests and many answers."""
+        call = self._channel.stream_stream(*method, **codec)
+
+        def perform(requests: AsyncIterator[Any], **settings: Any) -> _Answers[Any]:
+            return _Answers(call(iterate(requests), **settings))
+
+        return perform
+
 
 class BlockingTransport:
     """Does everything at once, in the caller's thread.

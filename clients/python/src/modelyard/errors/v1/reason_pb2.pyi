@@ -41,7 +41,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SERVER_DRAINING: _Reason.ValueType  # 8
     """Marks a server that is starting or stopping; the call may be repeated."""
     REASON_UNIMPLEMENTED: _Reason.ValueType  # 9
-    """Marks an RPC that this server does not offer."""
+    """Marks an RPC, or a part of one, that this server does not offer."""
     REASON_SERVICE_NOT_FOUND: _Reason.ValueType  # 10
     """Marks a service that this server does not have."""
     REASON_LIMIT_EXCEEDED: _Reason.ValueType  # 11
@@ -88,6 +88,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a model that is being loaded; the call may be repeated."""
     REASON_MODEL_RUN_FAILED: _Reason.ValueType  # 63
     """Marks a model that failed on legal input."""
+    REASON_WAIT_TIMEOUT: _Reason.ValueType  # 70
+    """Marks a request that waited longer than its parameter `timeout` allows."""
+    REASON_REGION_NOT_FOUND: _Reason.ValueType  # 71
+    """Marks a region of shared memory that is not registered."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -114,7 +118,7 @@ REASON_DATABASE_UNAVAILABLE: Reason.ValueType  # 7
 REASON_SERVER_DRAINING: Reason.ValueType  # 8
 """Marks a server that is starting or stopping; the call may be repeated."""
 REASON_UNIMPLEMENTED: Reason.ValueType  # 9
-"""Marks an RPC that this server does not offer."""
+"""Marks an RPC, or a part of one, that this server does not offer."""
 REASON_SERVICE_NOT_FOUND: Reason.ValueType  # 10
 """Marks a service that this server does not have."""
 REASON_LIMIT_EXCEEDED: Reason.ValueType  # 11
@@ -161,4 +165,8 @@ REASON_MODEL_LOADING: Reason.ValueType  # 62
 """Marks a model that is being loaded; the call may be repeated."""
 REASON_MODEL_RUN_FAILED: Reason.ValueType  # 63
 """Marks a model that failed on legal input."""
+REASON_WAIT_TIMEOUT: Reason.ValueType  # 70
+"""Marks a request that waited longer than its parameter `timeout` allows."""
+REASON_REGION_NOT_FOUND: Reason.ValueType  # 71
+"""Marks a region of shared memory that is not registered."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -22,9 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from modelyard.inference.v1 import model_config_pb2 as modelyard_dot_inference_dot_v1_dot_model__config__pb2
+from modelyard.inference.v1 import repository_pb2 as modelyard_dot_inference_dot_v1_dot_repository__pb2
+from modelyard.inference.v1 import settings_pb2 as modelyard_dot_inference_dot_v1_dot_settings__pb2
+from modelyard.inference.v1 import shared_memory_pb2 as modelyard_dot_inference_dot_v1_dot_shared__memory__pb2
+from modelyard.inference.v1 import statistics_pb2 as modelyard_dot_inference_dot_v1_dot_statistics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/inference/v1/inference.proto\x12\x16modelyard.inference.v1\"\x13\n\x11ServerLiveRequest\"\"\n\x12ServerLiveResponse\x12\x0c\n\x04live\x18\x01 \x01(\x08\"\x14\n\x12ServerReadyRequest\"$\n\x13ServerReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"2\n\x11ModelReadyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"#\n\x12ModelReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"\x17\n\x15ServerMetadataRequest\"K\n\x16ServerMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nextensions\x18\x03 \x03(\t\"5\n\x14ModelMetadataRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xa7\x02\n\x15ModelMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12L\n\x06inputs\x18\x04 \x03(\x0b\x32<.modelyard.inference.v1.ModelMetadataResponse.TensorMetadata\x12M\n\x07outputs\x18\x05 \x03(\x0b\x32<.modelyard.inference.v1.ModelMetadataResponse.TensorMetadata\x1a?\n\x0eTensorMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\x99\x01\n\x0eInferParameter\x12\x14\n\nbool_param\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_param\x18\x02 \x01(\x03H\x00\x12\x16\n\x0cstring_param\x18\x03 \x01(\tH\x00\x12\x16\n\x0c\x64ouble_param\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cuint64_param\x18\x05 \x01(\x04H\x00\x42\x12\n\x10parameter_choice\"\xd0\x01\n\x13InferTensorContents\x12\x15\n\rbool_contents\x18\x01 \x03(\x08\x12\x14\n\x0cint_contents\x18\x02 \x03(\x05\x12\x16\n\x0eint64_contents\x18\x03 \x03(\x03\x12\x15\n\ruint_contents\x18\x04 \x03(\r\x12\x17\n\x0fuint64_contents\x18\x05 \x03(\x04\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x12\x16\n\x0e\x62ytes_contents\x18\x08 \x03(\x0c\"\xe3\x07\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12M\n\nparameters\x18\x04 \x03(\x0b\x32\x39.modelyard.inference.v1.ModelInferRequest.ParametersEntry\x12J\n\x06inputs\x18\x05 \x03(\x0b\x32:.modelyard.inference.v1.ModelInferRequest.InferInputTensor\x12U\n\x07outputs\x18\x06 \x03(\x0b\x32\x44.modelyard.inference.v1.ModelInferRequest.InferRequestedOutputTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1a\xbb\x02\n\x10InferInputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12^\n\nparameters\x18\x04 \x03(\x0b\x32J.modelyard.inference.v1.ModelInferRequest.InferInputTensor.ParametersEntry\x12=\n\x08\x63ontents\x18\x05 \x01(\x0b\x32+.modelyard.inference.v1.InferTensorContents\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1a\xef\x01\n\x1aInferRequestedOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12h\n\nparameters\x18\x02 \x03(\x0b\x32T.modelyard.inference.v1.ModelInferRequest.InferRequestedOutputTensor.ParametersEntry\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\"\xa3\x05\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12N\n\nparameters\x18\x04 \x03(\x0b\x32:.modelyard.inference.v1.ModelInferResponse.ParametersEntry\x12M\n\x07outputs\x18\x05 \x03(\x0b\x32<.modelyard.inference.v1.ModelInferResponse.InferOutputTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1a\xbe\x02\n\x11InferOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12`\n\nparameters\x18\x04 \x03(\x0b\x32L.modelyard.inference.v1.ModelInferResponse.InferOutputTensor.ParametersEntry\x12=\n\x08\x63ontents\x18\x05 \x01(\x0b\x32+.modelyard.inference.v1.InferTensorContents\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x32\xa6\x05\n\x10InferenceService\x12h\n\nServerLive\x12).modelyard.inference.v1.ServerLiveRequest\x1a*.modelyard.inference.v1.ServerLiveResponse\"\x03\x90\x02\x01\x12k\n\x0bServerReady\x12*.modelyard.inference.v1.ServerReadyRequest\x1a+.modelyard.inference.v1.ServerReadyResponse\"\x03\x90\x02\x01\x12h\n\nModelReady\x12).modelyard.inference.v1.ModelReadyRequest\x1a*.modelyard.inference.v1.ModelReadyResponse\"\x03\x90\x02\x01\x12t\n\x0eServerMetadata\x12-.modelyard.inference.v1.ServerMetadataRequest\x1a..modelyard.inference.v1.ServerMetadataResponse\"\x03\x90\x02\x01\x12q\n\rModelMetadata\x12,.modelyard.inference.v1.ModelMetadataRequest\x1a-.modelyard.inference.v1.ModelMetadataResponse\"\x03\x90\x02\x01\x12h\n\nModelInfer\x12).modelyard.inference.v1.ModelInferRequest\x1a*.modelyard.inference.v1.ModelInferResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&modelyard/inference/v1/inference.proto\x12\x16modelyard.inference.v1\x1a)modelyard/inference/v1/model_config.proto\x1a\'modelyard/inference/v1/repository.proto\x1a%modelyard/inference/v1/settings.proto\x1a*modelyard/inference/v1/shared_memory.proto\x1a\'modelyard/inference/v1/statistics.proto\"\x13\n\x11ServerLiveRequest\"\"\n\x12ServerLiveResponse\x12\x0c\n\x04live\x18\x01 \x01(\x08\"\x14\n\x12ServerReadyRequest\"$\n\x13ServerReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"2\n\x11ModelReadyRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"#\n\x12ModelReadyResponse\x12\r\n\x05ready\x18\x01 \x01(\x08\"\x17\n\x15ServerMetadataRequest\"K\n\x16ServerMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x12\n\nextensions\x18\x03 \x03(\t\"5\n\x14ModelMetadataRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xa7\x02\n\x15ModelMetadataResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08versions\x18\x02 \x03(\t\x12\x10\n\x08platform\x18\x03 \x01(\t\x12L\n\x06inputs\x18\x04 \x03(\x0b\x32<.modelyard.inference.v1.ModelMetadataResponse.TensorMetadata\x12M\n\x07outputs\x18\x05 \x03(\x0b\x32<.modelyard.inference.v1.ModelMetadataResponse.TensorMetadata\x1a?\n\x0eTensorMetadata\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\"\x99\x01\n\x0eInferParameter\x12\x14\n\nbool_param\x18\x01 \x01(\x08H\x00\x12\x15\n\x0bint64_param\x18\x02 \x01(\x03H\x00\x12\x16\n\x0cstring_param\x18\x03 \x01(\tH\x00\x12\x16\n\x0c\x64ouble_param\x18\x04 \x01(\x01H\x00\x12\x16\n\x0cuint64_param\x18\x05 \x01(\x04H\x00\x42\x12\n\x10parameter_choice\"\xd0\x01\n\x13InferTensorContents\x12\x15\n\rbool_contents\x18\x01 \x03(\x08\x12\x14\n\x0cint_contents\x18\x02 \x03(\x05\x12\x16\n\x0eint64_contents\x18\x03 \x03(\x03\x12\x15\n\ruint_contents\x18\x04 \x03(\r\x12\x17\n\x0fuint64_contents\x18\x05 \x03(\x04\x12\x15\n\rfp32_contents\x18\x06 \x03(\x02\x12\x15\n\rfp64_contents\x18\x07 \x03(\x01\x12\x16\n\x0e\x62ytes_contents\x18\x08 \x03(\x0c\"\xe3\x07\n\x11ModelInferRequest\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12M\n\nparameters\x18\x04 \x03(\x0b\x32\x39.modelyard.inference.v1.ModelInferRequest.ParametersEntry\x12J\n\x06inputs\x18\x05 \x03(\x0b\x32:.modelyard.inference.v1.ModelInferRequest.InferInputTensor\x12U\n\x07outputs\x18\x06 \x03(\x0b\x32\x44.modelyard.inference.v1.ModelInferRequest.InferRequestedOutputTensor\x12\x1a\n\x12raw_input_contents\x18\x07 \x03(\x0c\x1a\xbb\x02\n\x10InferInputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12^\n\nparameters\x18\x04 \x03(\x0b\x32J.modelyard.inference.v1.ModelInferRequest.InferInputTensor.ParametersEntry\x12=\n\x08\x63ontents\x18\x05 \x01(\x0b\x32+.modelyard.inference.v1.InferTensorContents\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1a\xef\x01\n\x1aInferRequestedOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12h\n\nparameters\x18\x02 \x03(\x0b\x32T.modelyard.inference.v1.ModelInferRequest.InferRequestedOutputTensor.ParametersEntry\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\"\xa3\x05\n\x12ModelInferResponse\x12\x12\n\nmodel_name\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\n\n\x02id\x18\x03 \x01(\t\x12N\n\nparameters\x18\x04 \x03(\x0b\x32:.modelyard.inference.v1.ModelInferResponse.ParametersEntry\x12M\n\x07outputs\x18\x05 \x03(\x0b\x32<.modelyard.inference.v1.ModelInferResponse.InferOutputTensor\x12\x1b\n\x13raw_output_contents\x18\x06 \x03(\x0c\x1a\xbe\x02\n\x11InferOutputTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12`\n\nparameters\x18\x04 \x03(\x0b\x32L.modelyard.inference.v1.ModelInferResponse.InferOutputTensor.ParametersEntry\x12=\n\x08\x63ontents\x18\x05 \x01(\x0b\x32+.modelyard.inference.v1.InferTensorContents\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\x1aY\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x35\n\x05value\x18\x02 \x01(\x0b\x32&.modelyard.inference.v1.InferParameter:\x02\x38\x01\"u\n\x18ModelStreamInferResponse\x12\x15\n\rerror_message\x18\x01 \x01(\t\x12\x42\n\x0einfer_response\x18\x02 \x01(\x0b\x32*.modelyard.inference.v1.ModelInferResponse2\xea\x13\n\x10InferenceService\x12h\n\nServerLive\x12).modelyard.inference.v1.ServerLiveRequest\x1a*.modelyard.inference.v1.ServerLiveResponse\"\x03\x90\x02\x01\x12k\n\x0bServerReady\x12*.modelyard.inference.v1.ServerReadyRequest\x1a+.modelyard.inference.v1.ServerReadyResponse\"\x03\x90\x02\x01\x12h\n\nModelReady\x12).modelyard.inference.v1.ModelReadyRequest\x1a*.modelyard.inference.v1.ModelReadyResponse\"\x03\x90\x02\x01\x12t\n\x0eServerMetadata\x12-.modelyard.inference.v1.ServerMetadataRequest\x1a..modelyard.inference.v1.ServerMetadataResponse\"\x03\x90\x02\x01\x12q\n\rModelMetadata\x12,.modelyard.inference.v1.ModelMetadataRequest\x1a-.modelyard.inference.v1.ModelMetadataResponse\"\x03\x90\x02\x01\x12h\n\nModelInfer\x12).modelyard.inference.v1.ModelInferRequest\x1a*.modelyard.inference.v1.ModelInferResponse\"\x03\x90\x02\x01\x12s\n\x10ModelStreamInfer\x12).modelyard.inference.v1.ModelInferRequest\x1a\x30.modelyard.inference.v1.ModelStreamInferResponse(\x01\x30\x01\x12k\n\x0bModelConfig\x12*.modelyard.inference.v1.ModelConfigRequest\x1a+.modelyard.inference.v1.ModelConfigResponse\"\x03\x90\x02\x01\x12w\n\x0fModelStatistics\x12..modelyard.inference.v1.ModelStatisticsRequest\x1a/.modelyard.inference.v1.ModelStatisticsResponse\"\x03\x90\x02\x01\x12w\n\x0fRepositoryIndex\x12..modelyard.inference.v1.RepositoryIndexRequest\x1a/.modelyard.inference.v1.RepositoryIndexResponse\"\x03\x90\x02\x01\x12\x83\x01\n\x13RepositoryModelLoad\x12\x32.modelyard.inference.v1.RepositoryModelLoadRequest\x1a\x33.modelyard.inference.v1.RepositoryModelLoadResponse\"\x03\x90\x02\x02\x12\x89\x01\n\x15RepositoryModelUnload\x12\x34.modelyard.inference.v1.RepositoryModelUnloadRequest\x1a\x35.modelyard.inference.v1.RepositoryModelUnloadResponse\"\x03\x90\x02\x02\x12\x92\x01\n\x18SystemSharedMemoryStatus\x12\x37.modelyard.inference.v1.SystemSharedMemoryStatusRequest\x1a\x38.modelyard.inference.v1.SystemSharedMemoryStatusResponse\"\x03\x90\x02\x01\x12\x93\x01\n\x1aSystemSharedMemoryRegister\x12\x39.modelyard.inference.v1.SystemSharedMemoryRegisterRequest\x1a:.modelyard.inference.v1.SystemSharedMemoryRegisterResponse\x12\x9e\x01\n\x1cSystemSharedMemoryUnregister\x12;.modelyard.inference.v1.SystemSharedMemoryUnregisterRequest\x1a<.modelyard.inference.v1.SystemSharedMemoryUnregisterResponse\"\x03\x90\x02\x02\x12\x8c\x01\n\x16\x43udaSharedMemoryStatus\x12\x35.modelyard.inference.v1.CudaSharedMemoryStatusRequest\x1a\x36.modelyard.inference.v1.CudaSharedMemoryStatusResponse\"\x03\x90\x02\x01\x12\x8d\x01\n\x18\x43udaSharedMemoryRegister\x12\x37.modelyard.inference.v1.CudaSharedMemoryRegisterRequest\x1a\x38.modelyard.inference.v1.CudaSharedMemoryRegisterResponse\x12\x98\x01\n\x1a\x43udaSharedMemoryUnregister\x12\x39.modelyard.inference.v1.CudaSharedMemoryUnregisterRequest\x1a:.modelyard.inference.v1.CudaSharedMemoryUnregisterResponse\"\x03\x90\x02\x02\x12i\n\x0cTraceSetting\x12+.modelyard.inference.v1.TraceSettingRequest\x1a,.modelyard.inference.v1.TraceSettingResponse\x12k\n\x0bLogSettings\x12*.modelyard.inference.v1.LogSettingsRequest\x1a+.modelyard.inference.v1.LogSettingsResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,52 +58,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INFERENCESERVICE'].methods_by_name['ModelMetadata']._serialized_options = b'\220\002\001'
   _globals['_INFERENCESERVICE'].methods_by_name['ModelInfer']._loaded_options = None
   _globals['_INFERENCESERVICE'].methods_by_name['ModelInfer']._serialized_options = b'\220\002\001'
-  _globals['_SERVERLIVEREQUEST']._serialized_start=66
-  _globals['_SERVERLIVEREQUEST']._serialized_end=85
-  _globals['_SERVERLIVERESPONSE']._serialized_start=87
-  _globals['_SERVERLIVERESPONSE']._serialized_end=121
-  _globals['_SERVERREADYREQUEST']._serialized_start=123
-  _globals['_SERVERREADYREQUEST']._serialized_end=143
-  _globals['_SERVERREADYRESPONSE']._serialized_start=145
-  _globals['_SERVERREADYRESPONSE']._serialized_end=181
-  _globals['_MODELREADYREQUEST']._serialized_start=183
-  _globals['_MODELREADYREQUEST']._serialized_end=233
-  _globals['_MODELREADYRESPONSE']._serialized_start=235
-  _globals['_MODELREADYRESPONSE']._serialized_end=270
-  _globals['_SERVERMETADATAREQUEST']._serialized_start=272
-  _globals['_SERVERMETADATAREQUEST']._serialized_end=295
-  _globals['_SERVERMETADATARESPONSE']._serialized_start=297
-  _globals['_SERVERMETADATARESPONSE']._serialized_end=372
-  _globals['_MODELMETADATAREQUEST']._serialized_start=374
-  _globals['_MODELMETADATAREQUEST']._serialized_end=427
-  _globals['_MODELMETADATARESPONSE']._serialized_start=430
-  _globals['_MODELMETADATARESPONSE']._serialized_end=725
-  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_start=662
-  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_end=725
-  _globals['_INFERPARAMETER']._serialized_start=728
-  _globals['_INFERPARAMETER']._serialized_end=881
-  _globals['_INFERTENSORCONTENTS']._serialized_start=884
-  _globals['_INFERTENSORCONTENTS']._serialized_end=1092
-  _globals['_MODELINFERREQUEST']._serialized_start=1095
-  _globals['_MODELINFERREQUEST']._serialized_end=2090
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_start=1442
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_end=1757
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR_PARAMETERSENTRY']._serialized_start=1668
-  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR_PARAMETERSENTRY']._serialized_end=1757
-  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR']._serialized_start=1760
-  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR']._serialized_end=1999
-  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR_PARAMETERSENTRY']._serialized_start=1668
-  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR_PARAMETERSENTRY']._serialized_end=1757
-  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_start=1668
-  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_end=1757
-  _globals['_MODELINFERRESPONSE']._serialized_start=2093
-  _globals['_MODELINFERRESPONSE']._serialized_end=2768
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_start=2359
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_end=2677
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR_PARAMETERSENTRY']._serialized_start=1668
-  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR_PARAMETERSENTRY']._serialized_end=1757
-  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_start=1668
-  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_end=1757
-  _globals['_INFERENCESERVICE']._serialized_start=2771
-  _globals['_INFERENCESERVICE']._serialized_end=3449
+  _globals['_INFERENCESERVICE'].methods_by_name['ModelConfig']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['ModelConfig']._serialized_options = b'\220\002\001'
+  _globals['_INFERENCESERVICE'].methods_by_name['ModelStatistics']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['ModelStatistics']._serialized_options = b'\220\002\001'
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryIndex']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryIndex']._serialized_options = b'\220\002\001'
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryModelLoad']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryModelLoad']._serialized_options = b'\220\002\002'
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryModelUnload']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['RepositoryModelUnload']._serialized_options = b'\220\002\002'
+  _globals['_INFERENCESERVICE'].methods_by_name['SystemSharedMemoryStatus']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['SystemSharedMemoryStatus']._serialized_options = b'\220\002\001'
+  _globals['_INFERENCESERVICE'].methods_by_name['SystemSharedMemoryUnregister']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['SystemSharedMemoryUnregister']._serialized_options = b'\220\002\002'
+  _globals['_INFERENCESERVICE'].methods_by_name['CudaSharedMemoryStatus']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['CudaSharedMemoryStatus']._serialized_options = b'\220\002\001'
+  _globals['_INFERENCESERVICE'].methods_by_name['CudaSharedMemoryUnregister']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['CudaSharedMemoryUnregister']._serialized_options = b'\220\002\002'
+  _globals['_INFERENCESERVICE'].methods_by_name['LogSettings']._loaded_options = None
+  _globals['_INFERENCESERVICE'].methods_by_name['LogSettings']._serialized_options = b'\220\002\002'
+  _globals['_SERVERLIVEREQUEST']._serialized_start=274
+  _globals['_SERVERLIVEREQUEST']._serialized_end=293
+  _globals['_SERVERLIVERESPONSE']._serialized_start=295
+  _globals['_SERVERLIVERESPONSE']._serialized_end=329
+  _globals['_SERVERREADYREQUEST']._serialized_start=331
+  _globals['_SERVERREADYREQUEST']._serialized_end=351
+  _globals['_SERVERREADYRESPONSE']._serialized_start=353
+  _globals['_SERVERREADYRESPONSE']._serialized_end=389
+  _globals['_MODELREADYREQUEST']._serialized_start=391
+  _globals['_MODELREADYREQUEST']._serialized_end=441
+  _globals['_MODELREADYRESPONSE']._serialized_start=443
+  _globals['_MODELREADYRESPONSE']._serialized_end=478
+  _globals['_SERVERMETADATAREQUEST']._serialized_start=480
+  _globals['_SERVERMETADATAREQUEST']._serialized_end=503
+  _globals['_SERVERMETADATARESPONSE']._serialized_start=505
+  _globals['_SERVERMETADATARESPONSE']._serialized_end=580
+  _globals['_MODELMETADATAREQUEST']._serialized_start=582
+  _globals['_MODELMETADATAREQUEST']._serialized_end=635
+  _globals['_MODELMETADATARESPONSE']._serialized_start=638
+  _globals['_MODELMETADATARESPONSE']._serialized_end=933
+  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_start=870
+  _globals['_MODELMETADATARESPONSE_TENSORMETADATA']._serialized_end=933
+  _globals['_INFERPARAMETER']._serialized_start=936
+  _globals['_INFERPARAMETER']._serialized_end=1089
+  _globals['_INFERTENSORCONTENTS']._serialized_start=1092
+  _globals['_INFERTENSORCONTENTS']._serialized_end=1300
+  _globals['_MODELINFERREQUEST']._serialized_start=1303
+  _globals['_MODELINFERREQUEST']._serialized_end=2298
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_start=1650
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR']._serialized_end=1965
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR_PARAMETERSENTRY']._serialized_start=1876
+  _globals['_MODELINFERREQUEST_INFERINPUTTENSOR_PARAMETERSENTRY']._serialized_end=1965
+  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR']._serialized_start=1968
+  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR']._serialized_end=2207
+  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR_PARAMETERSENTRY']._serialized_start=1876
+  _globals['_MODELINFERREQUEST_INFERREQUESTEDOUTPUTTENSOR_PARAMETERSENTRY']._serialized_end=1965
+  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_start=1876
+  _globals['_MODELINFERREQUEST_PARAMETERSENTRY']._serialized_end=1965
+  _globals['_MODELINFERRESPONSE']._serialized_start=2301
+  _globals['_MODELINFERRESPONSE']._serialized_end=2976
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_start=2567
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR']._serialized_end=2885
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR_PARAMETERSENTRY']._serialized_start=1876
+  _globals['_MODELINFERRESPONSE_INFEROUTPUTTENSOR_PARAMETERSENTRY']._serialized_end=1965
+  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_start=1876
+  _globals['_MODELINFERRESPONSE_PARAMETERSENTRY']._serialized_end=1965
+  _globals['_MODELSTREAMINFERRESPONSE']._serialized_start=2978
+  _globals['_MODELSTREAMINFERRESPONSE']._serialized_end=3095
+  _globals['_INFERENCESERVICE']._serialized_start=3098
+  _globals['_INFERENCESERVICE']._serialized_end=5636
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,11 @@ import grpc
 import warnings
 
 from modelyard.inference.v1 import inference_pb2 as modelyard_dot_inference_dot_v1_dot_inference__pb2
+from modelyard.inference.v1 import model_config_pb2 as modelyard_dot_inference_dot_v1_dot_model__config__pb2
+from modelyard.inference.v1 import repository_pb2 as modelyard_dot_inference_dot_v1_dot_repository__pb2
+from modelyard.inference.v1 import settings_pb2 as modelyard_dot_inference_dot_v1_dot_settings__pb2
+from modelyard.inference.v1 import shared_memory_pb2 as modelyard_dot_inference_dot_v1_dot_shared__memory__pb2
+from modelyard.inference.v1 import statistics_pb2 as modelyard_dot_inference_dot_v1_dot_statistics__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -67,6 +72,76 @@ class InferenceServiceStub:
                 request_serializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.SerializeToString,
                 response_deserializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferResponse.FromString,
                 _registered_method=True)
+        self.ModelStreamInfer = channel.stream_stream(
+                '/modelyard.inference.v1.InferenceService/ModelStreamInfer',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelStreamInferResponse.FromString,
+                _registered_method=True)
+        self.ModelConfig = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/ModelConfig',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigResponse.FromString,
+                _registered_method=True)
+        self.ModelStatistics = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/ModelStatistics',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsResponse.FromString,
+                _registered_method=True)
+        self.RepositoryIndex = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/RepositoryIndex',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexResponse.FromString,
+                _registered_method=True)
+        self.RepositoryModelLoad = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/RepositoryModelLoad',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadResponse.FromString,
+                _registered_method=True)
+        self.RepositoryModelUnload = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/RepositoryModelUnload',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadResponse.FromString,
+                _registered_method=True)
+        self.SystemSharedMemoryStatus = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/SystemSharedMemoryStatus',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusResponse.FromString,
+                _registered_method=True)
+        self.SystemSharedMemoryRegister = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/SystemSharedMemoryRegister',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterResponse.FromString,
+                _registered_method=True)
+        self.SystemSharedMemoryUnregister = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/SystemSharedMemoryUnregister',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterResponse.FromString,
+                _registered_method=True)
+        self.CudaSharedMemoryStatus = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/CudaSharedMemoryStatus',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusResponse.FromString,
+                _registered_method=True)
+        self.CudaSharedMemoryRegister = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/CudaSharedMemoryRegister',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterResponse.FromString,
+                _registered_method=True)
+        self.CudaSharedMemoryUnregister = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/CudaSharedMemoryUnregister',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterResponse.FromString,
+                _registered_method=True)
+        self.TraceSetting = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/TraceSetting',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingResponse.FromString,
+                _registered_method=True)
+        self.LogSettings = channel.unary_unary(
+                '/modelyard.inference.v1.InferenceService/LogSettings',
+                request_serializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsRequest.SerializeToString,
+                response_deserializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsResponse.FromString,
+                _registered_method=True)
 
 
 class InferenceServiceServicer:
@@ -117,6 +192,109 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ModelStreamInfer(self, request_iterator, context):
+        """Runs a model for each request of a stream; answers come in the order of the requests.
+
+        A request that fails is answered with an error message, and the stream goes on, unless the
+        stream's metadata has `triton_grpc_error: true`: then the first failure ends it.
+        The request's type is the protocol's.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ModelConfig(self, request, context):
+        """Tells a model's configuration, in Triton's words.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ModelStatistics(self, request, context):
+        """Tells how often models ran, and how long it took.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryIndex(self, request, context):
+        """Lists what may be served, and in which state it is on this server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryModelLoad(self, request, context):
+        """Loads a model's champion from the registry, and waits for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RepositoryModelUnload(self, request, context):
+        """Unloads a model from this server until it is loaded again; the registry keeps it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SystemSharedMemoryStatus(self, request, context):
+        """Tells that no system memory is shared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SystemSharedMemoryRegister(self, request, context):
+        """Is refused: this server shares no memory with its callers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SystemSharedMemoryUnregister(self, request, context):
+        """Forgets every region, of which there are none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CudaSharedMemoryStatus(self, request, context):
+        """Tells that no memory of a graphics processor is shared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CudaSharedMemoryRegister(self, request, context):
+        """Is refused: this server shares no memory with its callers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CudaSharedMemoryUnregister(self, request, context):
+        """Forgets every region, of which there are none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TraceSetting(self, request, context):
+        """Is refused: this server does not trace requests.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LogSettings(self, request, context):
+        """Tells what the server logs, and changes it until the server ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -149,6 +327,76 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.ModelInfer,
                     request_deserializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.FromString,
                     response_serializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferResponse.SerializeToString,
+            ),
+            'ModelStreamInfer': grpc.stream_stream_rpc_method_handler(
+                    servicer.ModelStreamInfer,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelStreamInferResponse.SerializeToString,
+            ),
+            'ModelConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelConfig,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigResponse.SerializeToString,
+            ),
+            'ModelStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ModelStatistics,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsResponse.SerializeToString,
+            ),
+            'RepositoryIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryIndex,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexResponse.SerializeToString,
+            ),
+            'RepositoryModelLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryModelLoad,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadResponse.SerializeToString,
+            ),
+            'RepositoryModelUnload': grpc.unary_unary_rpc_method_handler(
+                    servicer.RepositoryModelUnload,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryStatus,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryRegister': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryRegister,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterResponse.SerializeToString,
+            ),
+            'SystemSharedMemoryUnregister': grpc.unary_unary_rpc_method_handler(
+                    servicer.SystemSharedMemoryUnregister,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterResponse.SerializeToString,
+            ),
+            'CudaSharedMemoryStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.CudaSharedMemoryStatus,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusResponse.SerializeToString,
+            ),
+            'CudaSharedMemoryRegister': grpc.unary_unary_rpc_method_handler(
+                    servicer.CudaSharedMemoryRegister,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterResponse.SerializeToString,
+            ),
+            'CudaSharedMemoryUnregister': grpc.unary_unary_rpc_method_handler(
+                    servicer.CudaSharedMemoryUnregister,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterResponse.SerializeToString,
+            ),
+            'TraceSetting': grpc.unary_unary_rpc_method_handler(
+                    servicer.TraceSetting,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingResponse.SerializeToString,
+            ),
+            'LogSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogSettings,
+                    request_deserializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsRequest.FromString,
+                    response_serializer=modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -316,6 +564,384 @@ class InferenceService:
             '/modelyard.inference.v1.InferenceService/ModelInfer',
             modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.SerializeToString,
             modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelStreamInfer(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/modelyard.inference.v1.InferenceService/ModelStreamInfer',
+            modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelInferRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_inference__pb2.ModelStreamInferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/ModelConfig',
+            modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_model__config__pb2.ModelConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ModelStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/ModelStatistics',
+            modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_statistics__pb2.ModelStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/RepositoryIndex',
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryModelLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/RepositoryModelLoad',
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelLoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RepositoryModelUnload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/RepositoryModelUnload',
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_repository__pb2.RepositoryModelUnloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/SystemSharedMemoryStatus',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryRegister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/SystemSharedMemoryRegister',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryRegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SystemSharedMemoryUnregister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/SystemSharedMemoryUnregister',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.SystemSharedMemoryUnregisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CudaSharedMemoryStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/CudaSharedMemoryStatus',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CudaSharedMemoryRegister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/CudaSharedMemoryRegister',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryRegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CudaSharedMemoryUnregister(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/CudaSharedMemoryUnregister',
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_shared__memory__pb2.CudaSharedMemoryUnregisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TraceSetting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/TraceSetting',
+            modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_settings__pb2.TraceSettingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.inference.v1.InferenceService/LogSettings',
+            modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsRequest.SerializeToString,
+            modelyard_dot_inference_dot_v1_dot_settings__pb2.LogSettingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

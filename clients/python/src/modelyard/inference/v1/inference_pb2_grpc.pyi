@@ -6,6 +6,11 @@ isort:skip_file
 from collections import abc as _abc
 from grpc import aio as _aio
 from modelyard.inference.v1 import inference_pb2 as _inference_pb2
+from modelyard.inference.v1 import model_config_pb2 as _model_config_pb2
+from modelyard.inference.v1 import repository_pb2 as _repository_pb2
+from modelyard.inference.v1 import settings_pb2 as _settings_pb2
+from modelyard.inference.v1 import shared_memory_pb2 as _shared_memory_pb2
+from modelyard.inference.v1 import statistics_pb2 as _statistics_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -48,6 +53,40 @@ class InferenceServiceStub:
     """Names a model's inputs and outputs."""
     ModelInfer: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]
     """Runs a model."""
+    ModelStreamInfer: _grpc.StreamStreamMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelStreamInferResponse]
+    """Runs a model for each request of a stream; answers come in the order of the requests.
+
+    A request that fails is answered with an error message, and the stream goes on, unless the
+    stream's metadata has `triton_grpc_error: true`: then the first failure ends it.
+    The request's type is the protocol's.
+    buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+    """
+    ModelConfig: _grpc.UnaryUnaryMultiCallable[_model_config_pb2.ModelConfigRequest, _model_config_pb2.ModelConfigResponse]
+    """Tells a model's configuration, in Triton's words."""
+    ModelStatistics: _grpc.UnaryUnaryMultiCallable[_statistics_pb2.ModelStatisticsRequest, _statistics_pb2.ModelStatisticsResponse]
+    """Tells how often models ran, and how long it took."""
+    RepositoryIndex: _grpc.UnaryUnaryMultiCallable[_repository_pb2.RepositoryIndexRequest, _repository_pb2.RepositoryIndexResponse]
+    """Lists what may be served, and in which state it is on this server."""
+    RepositoryModelLoad: _grpc.UnaryUnaryMultiCallable[_repository_pb2.RepositoryModelLoadRequest, _repository_pb2.RepositoryModelLoadResponse]
+    """Loads a model's champion from the registry, and waits for it."""
+    RepositoryModelUnload: _grpc.UnaryUnaryMultiCallable[_repository_pb2.RepositoryModelUnloadRequest, _repository_pb2.RepositoryModelUnloadResponse]
+    """Unloads a model from this server until it is loaded again; the registry keeps it."""
+    SystemSharedMemoryStatus: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryStatusRequest, _shared_memory_pb2.SystemSharedMemoryStatusResponse]
+    """Tells that no system memory is shared."""
+    SystemSharedMemoryRegister: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryRegisterRequest, _shared_memory_pb2.SystemSharedMemoryRegisterResponse]
+    """Is refused: this server shares no memory with its callers."""
+    SystemSharedMemoryUnregister: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryUnregisterRequest, _shared_memory_pb2.SystemSharedMemoryUnregisterResponse]
+    """Forgets every region, of which there are none."""
+    CudaSharedMemoryStatus: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryStatusRequest, _shared_memory_pb2.CudaSharedMemoryStatusResponse]
+    """Tells that no memory of a graphics processor is shared."""
+    CudaSharedMemoryRegister: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryRegisterRequest, _shared_memory_pb2.CudaSharedMemoryRegisterResponse]
+    """Is refused: this server shares no memory with its callers."""
+    CudaSharedMemoryUnregister: _grpc.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryUnregisterRequest, _shared_memory_pb2.CudaSharedMemoryUnregisterResponse]
+    """Forgets every region, of which there are none."""
+    TraceSetting: _grpc.UnaryUnaryMultiCallable[_settings_pb2.TraceSettingRequest, _settings_pb2.TraceSettingResponse]
+    """Is refused: this server does not trace requests."""
+    LogSettings: _grpc.UnaryUnaryMultiCallable[_settings_pb2.LogSettingsRequest, _settings_pb2.LogSettingsResponse]
+    """Tells what the server logs, and changes it until the server ends."""
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -69,6 +108,40 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     """Names a model's inputs and outputs."""
     ModelInfer: _aio.UnaryUnaryMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelInferResponse]  # type: ignore[assignment]
     """Runs a model."""
+    ModelStreamInfer: _aio.StreamStreamMultiCallable[_inference_pb2.ModelInferRequest, _inference_pb2.ModelStreamInferResponse]  # type: ignore[assignment]
+    """Runs a model for each request of a stream; answers come in the order of the requests.
+
+    A request that fails is answered with an error message, and the stream goes on, unless the
+    stream's metadata has `triton_grpc_error: true`: then the first failure ends it.
+    The request's type is the protocol's.
+    buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+    """
+    ModelConfig: _aio.UnaryUnaryMultiCallable[_model_config_pb2.ModelConfigRequest, _model_config_pb2.ModelConfigResponse]  # type: ignore[assignment]
+    """Tells a model's configuration, in Triton's words."""
+    ModelStatistics: _aio.UnaryUnaryMultiCallable[_statistics_pb2.ModelStatisticsRequest, _statistics_pb2.ModelStatisticsResponse]  # type: ignore[assignment]
+    """Tells how often models ran, and how long it took."""
+    RepositoryIndex: _aio.UnaryUnaryMultiCallable[_repository_pb2.RepositoryIndexRequest, _repository_pb2.RepositoryIndexResponse]  # type: ignore[assignment]
+    """Lists what may be served, and in which state it is on this server."""
+    RepositoryModelLoad: _aio.UnaryUnaryMultiCallable[_repository_pb2.RepositoryModelLoadRequest, _repository_pb2.RepositoryModelLoadResponse]  # type: ignore[assignment]
+    """Loads a model's champion from the registry, and waits for it."""
+    RepositoryModelUnload: _aio.UnaryUnaryMultiCallable[_repository_pb2.RepositoryModelUnloadRequest, _repository_pb2.RepositoryModelUnloadResponse]  # type: ignore[assignment]
+    """Unloads a model from this server until it is loaded again; the registry keeps it."""
+    SystemSharedMemoryStatus: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryStatusRequest, _shared_memory_pb2.SystemSharedMemoryStatusResponse]  # type: ignore[assignment]
+    """Tells that no system memory is shared."""
+    SystemSharedMemoryRegister: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryRegisterRequest, _shared_memory_pb2.SystemSharedMemoryRegisterResponse]  # type: ignore[assignment]
+    """Is refused: this server shares no memory with its callers."""
+    SystemSharedMemoryUnregister: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.SystemSharedMemoryUnregisterRequest, _shared_memory_pb2.SystemSharedMemoryUnregisterResponse]  # type: ignore[assignment]
+    """Forgets every region, of which there are none."""
+    CudaSharedMemoryStatus: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryStatusRequest, _shared_memory_pb2.CudaSharedMemoryStatusResponse]  # type: ignore[assignment]
+    """Tells that no memory of a graphics processor is shared."""
+    CudaSharedMemoryRegister: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryRegisterRequest, _shared_memory_pb2.CudaSharedMemoryRegisterResponse]  # type: ignore[assignment]
+    """Is refused: this server shares no memory with its callers."""
+    CudaSharedMemoryUnregister: _aio.UnaryUnaryMultiCallable[_shared_memory_pb2.CudaSharedMemoryUnregisterRequest, _shared_memory_pb2.CudaSharedMemoryUnregisterResponse]  # type: ignore[assignment]
+    """Forgets every region, of which there are none."""
+    TraceSetting: _aio.UnaryUnaryMultiCallable[_settings_pb2.TraceSettingRequest, _settings_pb2.TraceSettingResponse]  # type: ignore[assignment]
+    """Is refused: this server does not trace requests."""
+    LogSettings: _aio.UnaryUnaryMultiCallable[_settings_pb2.LogSettingsRequest, _settings_pb2.LogSettingsResponse]  # type: ignore[assignment]
+    """Tells what the server logs, and changes it until the server ends."""
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers predictions. The messages have the field numbers of the Open
@@ -123,5 +196,123 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ModelInferResponse, _abc.Awaitable[_inference_pb2.ModelInferResponse]]:
         """Runs a model."""
+
+    @_abc_1.abstractmethod
+    def ModelStreamInfer(
+        self,
+        request_iterator: _MaybeAsyncIterator[_inference_pb2.ModelInferRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inference_pb2.ModelStreamInferResponse], _abc.AsyncIterator[_inference_pb2.ModelStreamInferResponse]]:
+        """Runs a model for each request of a stream; answers come in the order of the requests.
+
+        A request that fails is answered with an error message, and the stream goes on, unless the
+        stream's metadata has `triton_grpc_error: true`: then the first failure ends it.
+        The request's type is the protocol's.
+        buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+        """
+
+    @_abc_1.abstractmethod
+    def ModelConfig(
+        self,
+        request: _model_config_pb2.ModelConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_config_pb2.ModelConfigResponse, _abc.Awaitable[_model_config_pb2.ModelConfigResponse]]:
+        """Tells a model's configuration, in Triton's words."""
+
+    @_abc_1.abstractmethod
+    def ModelStatistics(
+        self,
+        request: _statistics_pb2.ModelStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_statistics_pb2.ModelStatisticsResponse, _abc.Awaitable[_statistics_pb2.ModelStatisticsResponse]]:
+        """Tells how often models ran, and how long it took."""
+
+    @_abc_1.abstractmethod
+    def RepositoryIndex(
+        self,
+        request: _repository_pb2.RepositoryIndexRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repository_pb2.RepositoryIndexResponse, _abc.Awaitable[_repository_pb2.RepositoryIndexResponse]]:
+        """Lists what may be served, and in which state it is on this server."""
+
+    @_abc_1.abstractmethod
+    def RepositoryModelLoad(
+        self,
+        request: _repository_pb2.RepositoryModelLoadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repository_pb2.RepositoryModelLoadResponse, _abc.Awaitable[_repository_pb2.RepositoryModelLoadResponse]]:
+        """Loads a model's champion from the registry, and waits for it."""
+
+    @_abc_1.abstractmethod
+    def RepositoryModelUnload(
+        self,
+        request: _repository_pb2.RepositoryModelUnloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_repository_pb2.RepositoryModelUnloadResponse, _abc.Awaitable[_repository_pb2.RepositoryModelUnloadResponse]]:
+        """Unloads a model from this server until it is loaded again; the registry keeps it."""
+
+    @_abc_1.abstractmethod
+    def SystemSharedMemoryStatus(
+        self,
+        request: _shared_memory_pb2.SystemSharedMemoryStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.SystemSharedMemoryStatusResponse, _abc.Awaitable[_shared_memory_pb2.SystemSharedMemoryStatusResponse]]:
+        """Tells that no system memory is shared."""
+
+    @_abc_1.abstractmethod
+    def SystemSharedMemoryRegister(
+        self,
+        request: _shared_memory_pb2.SystemSharedMemoryRegisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.SystemSharedMemoryRegisterResponse, _abc.Awaitable[_shared_memory_pb2.SystemSharedMemoryRegisterResponse]]:
+        """Is refused: this server shares no memory with its callers."""
+
+    @_abc_1.abstractmethod
+    def SystemSharedMemoryUnregister(
+        self,
+        request: _shared_memory_pb2.SystemSharedMemoryUnregisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.SystemSharedMemoryUnregisterResponse, _abc.Awaitable[_shared_memory_pb2.SystemSharedMemoryUnregisterResponse]]:
+        """Forgets every region, of which there are none."""
+
+    @_abc_1.abstractmethod
+    def CudaSharedMemoryStatus(
+        self,
+        request: _shared_memory_pb2.CudaSharedMemoryStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.CudaSharedMemoryStatusResponse, _abc.Awaitable[_shared_memory_pb2.CudaSharedMemoryStatusResponse]]:
+        """Tells that no memory of a graphics processor is shared."""
+
+    @_abc_1.abstractmethod
+    def CudaSharedMemoryRegister(
+        self,
+        request: _shared_memory_pb2.CudaSharedMemoryRegisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.CudaSharedMemoryRegisterResponse, _abc.Awaitable[_shared_memory_pb2.CudaSharedMemoryRegisterResponse]]:
+        """Is refused: this server shares no memory with its callers."""
+
+    @_abc_1.abstractmethod
+    def CudaSharedMemoryUnregister(
+        self,
+        request: _shared_memory_pb2.CudaSharedMemoryUnregisterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shared_memory_pb2.CudaSharedMemoryUnregisterResponse, _abc.Awaitable[_shared_memory_pb2.CudaSharedMemoryUnregisterResponse]]:
+        """Forgets every region, of which there are none."""
+
+    @_abc_1.abstractmethod
+    def TraceSetting(
+        self,
+        request: _settings_pb2.TraceSettingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_pb2.TraceSettingResponse, _abc.Awaitable[_settings_pb2.TraceSettingResponse]]:
+        """Is refused: this server does not trace requests."""
+
+    @_abc_1.abstractmethod
+    def LogSettings(
+        self,
+        request: _settings_pb2.LogSettingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_settings_pb2.LogSettingsResponse, _abc.Awaitable[_settings_pb2.LogSettingsResponse]]:
+        """Tells what the server logs, and changes it until the server ends."""
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
