@@ -49,14 +49,15 @@ def main(
         raise SystemExit(f"there is no server {unknown}; there are {', '.join(SERVERS)}")
     console = Console(width=max(WIDTH, Console().width))
     cores = Cores(server_core, client_core)
-    machine = describe_machine(rounds, seconds)
+    machine = describe_machine()
     try:
         require_h2load()
         cells = _measure(names, rounds, seconds, cores, console)
     except (LoadFailed, ChildFailed) as error:
         raise SystemExit(str(error)) from error
-    written = write_results(cells, machine)
-    print_report(cells, machine, console)
+    about = f"{machine}; {rounds} rounds of {seconds:g} s, medians"
+    written = write_results(cells, machine, about)
+    print_report(cells, about, console)
     console.print(f"written: {written} and .md")
 
 

@@ -110,7 +110,7 @@ class Connection:
     def fill(self) -> None:
         """Send as many calls as may be in flight and as the server's window has room for."""
         script, sent = self._script, self._sent
-        end = min(sent + self._depth - (sent - self.done), len(script.ends))
+        end = min(self.done + self._depth, self.length)
         start = script.ends[sent - 1] if sent else 0
         data_start = script.data_ends[sent - 1] if sent else 0
         while end > sent and script.data_ends[end - 1] - data_start > self._window:

@@ -20,15 +20,13 @@ class Machine:
     """What a reader of figures must know.
 
     Attributes:
-        date: The day, in UTC.
+        date: The day and the minute, in UTC.
         commit: The commit, with `+` if there were changes on top.
         processor: The processor's name.
         cores: How many cores there are.
         memory_gib: The memory.
         system: The operating system's kernel.
         versions: The releases of what takes part.
-        rounds: How often everything was measured.
-        seconds: How long each time.
         load: How many processes ran or waited in the minute before.
     """
 
@@ -39,33 +37,33 @@ class Machine:
     memory_gib: float
     system: str
     versions: dict[str, str]
-    rounds: int
-    seconds: float
     load: float
+
+    @property
+    def file_name(self) -> str:
+        """What to call a file of results; later ones sort behind."""
+        return f"{re.sub('[^0-9]', '', self.date)}-{self.commit}"
 
     def __str__(self) -> str:
         """Say it in one line."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
         return (
             f"{self.date}, commit {self.commit}; {self.processor}, {self.cores} cores,"
-            f" {self.memory_gib:.0f} GiB, {self.system}; {versions};"
-            f" {self.rounds} rounds of {self.seconds:g} s, medians"
+            f" {self.memory_gib:.0f} GiB, {self.system}; {versions}"
         )
 
 
-def describe_machine(rounds: int, seconds: float) -> Machine:
+def describe_machine() -> Machine:
     """Read what there is to say about this machine."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / (1 << 30)
     return Machine(
-        date=datetime.now(UTC).date().isoformat(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         commit=_read_commit(),
         processor=_read_processor(),
         cores=os.cpu_count() or 0,
         memory_gib=round(memory, 1),
         system=f"{platform.system()} {platform.release()}",
         versions=_read_versions(),
-        rounds=rounds,
-        seconds=seconds,
         load=os.getloadavg()[0],
     )
 

@@ -45,7 +45,9 @@ def draw(results: dict[str, Any], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("calls a second on one core, median of the rounds")
     machine = results["machine"]
-    axes.set_title(f"Models served by gRPC, {machine['processor']}, {machine['date']}", fontsize=10)
+    axes.set_title(
+        f"Models served by gRPC, {machine['processor']}, {machine['date'][:10]}", fontsize=10
+    )
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     figure.savefig(path, dpi=130)
@@ -53,7 +55,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Draw the latest results."""
-    found = sorted(RESULTS.glob("bench-*.json"), key=lambda path: path.stat().st_mtime)
+    found = sorted(RESULTS.glob("bench-*.json"))
     if not found:
         raise SystemExit("there are no results; run `make bench` first")
     path = found[-1].with_suffix(".png")

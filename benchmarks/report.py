@@ -44,25 +44,25 @@ class Figures:
         return table
 
 
-def print_report(cells: list[Cell], machine: Machine, console: Console) -> None:
+def print_report(cells: list[Cell], about: str, console: Console) -> None:
     """Print every table, and what makes figures doubtful."""
     results = Results(cells)
     for table in make_tables(results):
         console.print(table.to_rich())
     console.print(LEGEND)
-    console.print(str(machine))
+    console.print(about)
     for doubt in _find_doubts(results):
         console.print(f"[yellow]{doubt}")
 
 
-def write_results(cells: list[Cell], machine: Machine) -> Path:
+def write_results(cells: list[Cell], machine: Machine, about: str) -> Path:
     """Write every figure as JSON, and the tables as Markdown beside it; return the JSON's path."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"bench-{machine.date}-{machine.commit}.json"
+    path = RESULTS / f"bench-{machine.file_name}.json"
     content = {"machine": asdict(machine), "cells": [asdict(cell) for cell in cells]}
     path.write_text(json.dumps(content, indent=1))
     tables = [table.to_markdown() for table in make_tables(Results(cells))]
-    path.with_suffix(".md").write_text("\n\n".join([*tables, LEGEND, f"{machine}\n"]))
+    path.with_suffix(".md").write_text("\n\n".join([*tables, LEGEND, f"{about}\n"]))
     return path
 
 

@@ -113,9 +113,9 @@ def _soak(name: str, legs: int, cores: Cores, console: Console) -> Soak:
         checker = Checker(workers, payloads)
         checker.check([server])
         _run_leg(workers, server, payloads["linear"])
-        before = _settle(server, at_most=0)
+        before = _settle(server)
         samples = list(_run_legs(workers, server, payloads["linear"], legs, console))
-        left = _settle(server, at_most=before) - before
+        left = _settle(server, before) - before
         checker.check([server])
     measured = samples[int(len(samples) * _WARM_UP) :]
     line = linear_regression([s.calls for s in measured], [s.memory_mib for s in measured])
@@ -149,8 +149,8 @@ def _run_leg(workers: Workers, server: Server, payload: Payload) -> None:
         raise LoadFailed(f"{server.name}: {found['fault']}")
 
 
-def _settle(server: Server, *, at_most: int) -> int:
-    """Count file descriptors when connections are gone: when few are left, or after a while."""
+def _settle(server: Server, at_most: int = 0) -> int:
+    """Count file descriptors when so few are left, or after a while: connections end late."""
     until = time.monotonic() + _SETTLE_SECONDS
     while (found := count_descriptors(server.pid)) > at_most and time.monotonic() < until:
         time.sleep(0.1)
@@ -159,8 +159,8 @@ def _settle(server: Server, *, at_most: int) -> int:
 
 def _write(result: Soak) -> Path:
     RESULTS.mkdir(exist_ok=True)
-    machine = describe_machine(1, 0)
-    path = RESULTS / f"soak-{result.server}-{machine.date}-{machine.commit}.json"
+    machine = describe_machine()
+    path = RESULTS / f"soak-{machine.file_name}.json"
     path.write_text(json.dumps({"machine": asdict(machine), **asdict(result)}, indent=1))
     return path
 

@@ -71,7 +71,7 @@ def _v1_pool() -> DescriptorPool:
     return _renamed(
         reflection_pb2.DESCRIPTOR,
         {"grpc.reflection.v1alpha": "grpc.reflection.v1"},
-        {"grpc/reflection/v1alpha/": "grpc/reflection/v1/"},
+        {"grpc_reflection/v1alpha/": "grpc/reflection/v1/"},
     )
 
 

@@ -83,7 +83,7 @@ class ModelMemory:
             )
 
     def count_free(self) -> int:
-        """Tell how much is left, in bytes; less than nothing after an operator's mistake."""
+        """Tell how much is left, in bytes."""
         taken = sum(count_memory(handle.version) for handle in self.loaded.values())
         return self._most_bytes - taken - sum(self._coming.values())
 

@@ -120,11 +120,14 @@ class Predictor:
         """
         run = self._threads.submit(function, *args)
         outcome = asyncio.wrap_future(run)
-        if wait_seconds is not None:
-            await asyncio.wait({outcome}, timeout=max(0.0, wait_seconds))
-            if not outcome.done() and run.cancel():
-                raise _waited_too_long("no thread was free")
-        return await outcome
+        try:
+            if wait_seconds is not None:
+                await asyncio.wait({outcome}, timeout=max(0.0, wait_seconds))
+                if not outcome.done() and run.cancel():
+                    raise _waited_too_long("no thread was free")
+            return await outcome
+        finally:
+            run.cancel()  # of a caller who went away; what has begun goes on
 
     async def can_answer(self, model_id: str, version_text: str) -> bool:
         """Tell whether a call would be answered; a version loaded on demand counts.

@@ -71,8 +71,19 @@ def test_reflection_describes_every_service(server: ServerProcess) -> None:
     assert done.returncode == 0, done.stderr
     listed = set(done.stdout.split())
     assert "inference.GRPCInferenceService/ModelInfer" in listed
+    assert "inference.GRPCInferenceService/ModelStreamInfer" in listed
     assert "modelyard.training.v1.TrainingService/WatchTrainingJob" in listed
     assert "grpc.health.v1.Health/Watch" in listed
+
+
+@pytest.mark.parametrize(
+    "service", ["inference.GRPCInferenceService", "modelyard.inference.v1.InferenceService"]
+)
+def test_messages_of_other_files_are_reflected_too(server: ServerProcess, service: str) -> None:
+    code, output = curl(server, f"{service}/ModelConfig", '{"name": "penguins"}')
+    assert code == 0, output
+    config = json.loads(output)["config"]
+    assert config["input"][0] == {"name": "island", "dataType": "TYPE_STRING", "dims": ["1"]}
 
 
 def test_health_knows_every_service(server: ServerProcess) -> None:

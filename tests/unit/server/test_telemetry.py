@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from server.settings import Settings
-from server.telemetry import set_up_logging
+from server.telemetry import set_levels, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,33 @@ def test_details_are_left_out_unless_asked_for(capsys: pytest.CaptureFixture[str
     structlog.get_logger().info("detail")
     logging.getLogger("procrastinate").info("detail")
     assert capsys.readouterr().err == ""
+
+
+def write_every_level() -> None:
+    log = structlog.get_logger()
+    for write in (log.debug, log.info, log.warning, log.error, log.critical):
+        write("ours")
+    for level in (10, 20, 30, 40, 50):
+        logging.getLogger("a.library").log(level, "theirs")
+
+
+@pytest.mark.parametrize(
+    "on", [{"debug", "info", "warning", "error"}, {"info", "error"}, {"warning"}, set()]
+)
+def test_levels_can_be_switched_while_the_process_runs(
+    on: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging(Settings(log_format="json"))
+    set_levels(on)
+    write_every_level()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for who in ("ours", "theirs"):
+        assert {line["level"] for line in lines if line["event"] == who} == on | {"critical"}
+
+
+def test_setting_up_switches_everything_back(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(Settings(log_format="json"))
+    set_levels({"debug", "error"})
+    set_up_logging(Settings(log_format="json"))
+    structlog.get_logger().info("ours")
+    assert "ours" in capsys.readouterr().err
