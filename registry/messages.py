@@ -11,8 +11,7 @@ from registry import names
 from registry.aliases import Alias, Move
 from registry.artifacts import Artifact
 from registry.errors import FieldInvalid
-from registry.models import Model, ModelDraft
-from registry.names import alias_name, artifact_name, model_name, version_name
+from registry.names import alias_name, artifact_name, version_name
 from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityCheck, ParityReport
 from registry.requests import RequestKey
 from registry.signature import Role, Signature, Task, TensorSpec
@@ -90,26 +89,6 @@ def to_role(role: Role | None) -> pb.TensorSpec.Role.ValueType:
     if role is None:
         return pb.TensorSpec.ROLE_UNSPECIFIED
     return pb.TensorSpec.Role.Value(f"ROLE_{role.name}")
-
-
-def model_draft(message: pb.Model) -> ModelDraft:
-    """Read what a caller says of a model."""
-    return ModelDraft(message.display_name, message.description, dict(message.labels))
-
-
-def to_model(model: Model, aliases: list[Alias]) -> pb.Model:
-    """Write a model."""
-    return pb.Model(
-        name=model_name(model.model_id),
-        display_name=model.display_name,
-        description=model.description,
-        labels=model.labels,
-        uid=model.uid,
-        etag=model.etag,
-        create_time=to_timestamp(model.create_time),
-        update_time=to_timestamp(model.update_time),
-        aliases=[to_alias(alias) for alias in aliases],
-    )
 
 
 def alias_to_create(request: rpc.CreateModelAliasRequest) -> Move:

@@ -8,7 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from registry.errors import FieldInvalid, ModelAlreadyExists, ModelNotFound
+from registry.batching import Batching, check_batching
+from registry.changes import REGISTRY_CHANGED, announce
+from registry.errors import EtagMismatch, FieldInvalid, ModelAlreadyExists, ModelNotFound
 from registry.names import check_id
 from registry.paging import Page
 from registry.tables import ModelRow
@@ -23,6 +25,24 @@ class ModelDraft:
     display_name: str = ""
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    batching: Batching | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What shall become of a model.
+
+    Attributes:
+        model_id: The model.
+        etag: What the caller saw; empty changes whatever is there.
+        draft: The new values.
+        fields: Which of the draft's fields to take.
+    """
+
+    model_id: str
+    etag: str
+    draft: ModelDraft
+    fields: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,7 @@ class Model:
     display_name: str
     description: str
     labels: Mapping[str, str]
+    batching: Batching | None
     create_time: datetime
     update_time: datetime
 
@@ -47,12 +68,37 @@ async def create_model(session: AsyncSession, model_id: str, draft: ModelDraft) 
         ModelAlreadyExists: The id is taken.
     """
     check_id(model_id, "model_id")
-    check_texts(draft.display_name, draft.description, draft.labels, "model")
+    _check_draft(draft)
     if not await _insert_model(session, model_id, draft):
         raise ModelAlreadyExists(
             f"the model {model_id!r} exists already", field="model_id", details={"model": model_id}
         )
     return await get_model(session, model_id)
+
+
+async def update_model(session: AsyncSession, change: ModelChange) -> Model:
+    """Change a model: compare, then set.
+
+    Raises:
+        FieldInvalid: The draft is not legal.
+        ModelNotFound: There is no such model.
+        EtagMismatch: The model is not what the caller saw.
+    """
+    _check_draft(change.draft)
+    row = await get_model_row(session, change.model_id, for_update=True)
+    if change.etag and change.etag != _etag(row):
+        raise EtagMismatch(
+            f"the model {change.model_id!r} was changed since you read it; read it again, then"
+            " decide",
+            field="model.etag",
+            details={"model": change.model_id},
+        )
+    for name in change.fields:
+        setattr(row, name, getattr(change.draft, name))
+    row.revision += 1
+    await session.flush()
+    await announce(session, REGISTRY_CHANGED, change.model_id)
+    return _model(row)
 
 
 async def ensure_model(session: AsyncSession, model_id: str) -> None:
@@ -120,6 +166,11 @@ def check_texts(
         )
 
 
+def _check_draft(draft: ModelDraft) -> None:
+    check_texts(draft.display_name, draft.description, draft.labels, "model")
+    check_batching(draft.batching)
+
+
 def _label_fits(key: str, value: str) -> bool:
     return 0 < len(key) <= 63 and len(value) <= 255 and "\0" not in key + value  # noqa: PLR2004 - said in the error
 
@@ -130,20 +181,26 @@ async def _insert_model(session: AsyncSession, model_id: str, draft: ModelDraft)
         "display_name": draft.display_name,
         "description": draft.description,
         "labels": dict(draft.labels),
+        "batching": draft.batching,
     }
     # Two callers may make the same model at once: the database decides, without an error.
     statement = insert(ModelRow).values(values).on_conflict_do_nothing().returning(ModelRow.id)
     return await session.scalar(statement) is not None
 
 
+def _etag(row: ModelRow) -> str:
+    return f'"{row.id}-{row.revision}"'
+
+
 def _model(row: ModelRow) -> Model:
     return Model(
         model_id=row.model_id,
         uid=str(row.uid),
-        etag=f'"{row.id}-{row.revision}"',
+        etag=_etag(row),
         display_name=row.display_name,
         description=row.description,
         labels=row.labels,
+        batching=row.batching,
         create_time=row.create_time,
         update_time=row.update_time,
     )

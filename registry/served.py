@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from registry.artifacts import MODEL_FILE
+from registry.batching import Batching
 from registry.signature import Signature
 from registry.tables import AliasRow, ArtifactRow, ModelRow, VersionRow
 from registry.version import VersionState
@@ -42,10 +43,12 @@ class ServedModel:
     """A model, as far as serving needs it; without versions it can't answer yet.
 
     Attributes:
+        batching: How its requests are joined; None joins none.
         versions: The row of every ACTIVE version, for `read_served`.
         aliases: Alias to number.
     """
 
+    batching: Batching | None = None
     versions: list[int] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
 
@@ -58,12 +61,12 @@ async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
     """
     moved = func.max(AliasRow.update_time)
     ids = (
-        select(ModelRow.model_id)
+        select(ModelRow.model_id, ModelRow.batching)
         .outerjoin(AliasRow, AliasRow.model_row == ModelRow.id)
         .group_by(ModelRow.id)
         .order_by(moved.desc().nulls_last(), ModelRow.model_id)
     )
-    models = {id_: ServedModel() for id_ in await session.scalars(ids)}
+    models = {id_: ServedModel(batching) for id_, batching in await session.execute(ids)}
     versions = (
         select(ModelRow.model_id, VersionRow.id)
         .join(VersionRow, VersionRow.model_row == ModelRow.id)

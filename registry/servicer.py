@@ -12,14 +12,13 @@ from registry.artifacts import StoredFile
 from registry.messages import (
     alias_to_create,
     alias_to_move,
-    model_draft,
     request_key,
     to_alias,
     to_artifact,
-    to_model,
     to_version,
     version_draft,
 )
+from registry.model_messages import model_draft, model_to_change, to_model
 from registry.paging import cut_page, read_page
 from registry.requests import do_once
 from registry.transactions import Sessions, begin
@@ -79,6 +78,21 @@ class RegistryServicer(stubs.RegistryServiceServicer):
             models=[to_model(model, of_models[model.model_id]) for model in shown],
             next_page_token=token,
         )
+
+    async def UpdateModel(self, request: rpc.UpdateModelRequest, context: Any) -> pb.Model:
+        """Change a model."""
+        change = model_to_change(request)
+        async with begin(self._sessions, validate_only=request.validate_only) as session:
+            model = await do_once(
+                session,
+                request_key("UpdateModel", request),
+                lambda: models.update_model(session, change),
+                lambda model: model.model_id,
+                lambda model_id: models.get_model(session, model_id),
+            )
+            ids = [model.model_id]
+            found = await aliases.list_aliases_of(session, ids, _SHOWN_ALIASES)
+        return to_model(model, found[model.model_id])
 
     async def CreateModelVersion(
         self, request: rpc.CreateModelVersionRequest, context: Any

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from registry.batching import Batching
 from registry.json_column import AsJson
 from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityReport
 from registry.signature import Signature
@@ -65,6 +66,7 @@ class ModelRow(Base):
     display_name: Mapped[str]
     description: Mapped[str]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    batching: Mapped[Batching | None] = mapped_column(AsJson(Batching))
     # The last number handed out. Numbers are never reused, so it only grows.
     last_version: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[int] = mapped_column(server_default="1")

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +17,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from server.background import Serving
 from server.errors import CannotStart
-from server.settings import Settings, is_loopback, prepare_process
+from server.settings import MOST_PROCESSES, Settings, is_loopback, prepare_process
 from server.telemetry import set_up_logging
 
 # Before anything imports ONNX Runtime or gRPC.
@@ -37,23 +40,39 @@ ReadyFile = Annotated[
 Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow an address that others can reach.")
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_PROCESSES, help="Server processes that share the address."),
+]
+Supervised = Annotated[
+    bool, typer.Option(hidden=True, help="Share the address; end when standard input does.")
+]
 
 
 @cli.command()
 def serve(
-    *, no_worker: NoWorker = False, ready_file: ReadyFile = None, insecure: Insecure = False
+    *,
+    no_worker: NoWorker = False,
+    ready_file: ReadyFile = None,
+    insecure: Insecure = False,
+    processes: Processes = None,
+    supervised: Supervised = False,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; prints one line when it is SERVING."""
     settings = load_settings()
+    if processes:
+        settings = settings.model_copy(update={"processes": processes})
     if not (insecure or settings.insecure or is_loopback(settings.grpc_address)):
         raise SystemExit(
             f"refusing to listen on {settings.grpc_address}: others can reach it, and there is"
             " neither authentication nor TLS yet; say --insecure if that is meant"
         )
-    from server.app import serve as open_server  # noqa: PLC0415 - --help must not load it all
+    open_server = choose_server(settings, with_worker=not no_worker, supervised=supervised)
 
     async def run(stop: Stop) -> None:
-        async with open_server(settings, with_worker=not no_worker) as serving:
+        if supervised:
+            watch_parent(stop)
+        async with open_server() as serving:
             stop.started = True
             announce(serving.address, ready_file)
             await wait_for_either(stop, serving.broken)
@@ -61,6 +80,20 @@ def serve(
                 raise CannotStart("a part of the server ended; its log tells which and why")
 
     run_until_signal(settings, run)
+
+
+def choose_server(
+    settings: Settings, *, with_worker: bool, supervised: bool
+) -> Callable[[], AbstractAsyncContextManager[Serving]]:
+    """Choose what serves: this process, or several that it looks after."""
+    if settings.processes > 1 and not supervised:
+        from server.supervisor import supervise  # noqa: PLC0415 - the supervisor is to be light
+
+        return partial(supervise, settings, with_worker=with_worker)
+    from server.app import serve as open_server  # noqa: PLC0415 - --help must not load it all
+
+    with_worker = with_worker and not supervised
+    return partial(open_server, settings, with_worker=with_worker, share_port=supervised)
 
 
 @cli.command()
@@ -141,13 +174,23 @@ def load_settings() -> Settings:
 class Stop(asyncio.Event):
     """Is set when the process shall stop.
 
+    Args:
+        task: What the process does.
+
     Attributes:
-        started: Whether there is anything to stop in order; until then work is cancelled.
+        started: Whether there is anything to stop in order; until then the task is cancelled.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, task: asyncio.Task[None]) -> None:
         super().__init__()
+        self._task = task
         self.started = False
+
+    def ask(self) -> None:
+        """Ask to stop; the second time, insist."""
+        if self.is_set() or not self.started:
+            self._task.cancel()
+        self.set()
 
 
 def run_until_signal(settings: Settings, run: Callable[[Stop], Awaitable[None]]) -> None:
@@ -155,17 +198,11 @@ def run_until_signal(settings: Settings, run: Callable[[Stop], Awaitable[None]])
     set_up_logging(settings)
 
     async def main() -> None:
-        stop = Stop()
         task = asyncio.current_task()
         assert task
-
-        def on_signal() -> None:
-            if stop.is_set() or not stop.started:
-                task.cancel()
-            stop.set()
-
+        stop = Stop(task)
         for signal_ in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signal_, on_signal)
+            asyncio.get_running_loop().add_signal_handler(signal_, stop.ask)
         await run(stop)
 
     try:
@@ -205,14 +242,15 @@ async def wait_for_either(first: asyncio.Event, second: asyncio.Event) -> None:
         task.cancel()
 
 
-def watch_parent(stop: asyncio.Event) -> None:
-    """Set the event when standard input ends: the process that started us is gone."""
+def watch_parent(stop: Stop) -> None:
+    """Ask to stop when standard input ends: the process that started us is gone."""
     loop = asyncio.get_running_loop()
 
     def on_readable() -> None:
         if not os.read(0, 1):
             loop.remove_reader(0)
-            stop.set()
+            if not stop.is_set():
+                stop.ask()
 
     loop.add_reader(0, on_readable)
 

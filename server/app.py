@@ -4,15 +4,12 @@ Read `serve` from top to bottom to know the system.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
 
 import structlog
-from sqlalchemy import URL
 
 from registry.changes import REGISTRY_CHANGED
 from registry.child_process import ChildLimits
@@ -20,15 +17,16 @@ from registry.requests import forget_old_requests
 from registry.servicer import RegistryServicer
 from registry.transactions import DATABASE_AWAY, Sessions, begin
 from registry.transfers import ArtifactTransfers
+from server.background import Serving, enter_background
 from server.database import ChangeListener
 from server.errors import CannotStart
 from server.health import SERVING, HealthServicer
+from server.kept_process import keep_worker
 from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
-from server.settings import Settings, worker_environment
+from server.settings import Settings
 from server.storage import Storage, open_storage
 from server.telemetry import set_levels
-from server.worker_process import WorkerProcess
 from serving.operations.log_settings import LogSettings
 from serving.operations.model_control import ModelControl
 from serving.policy import ServingPolicy
@@ -51,26 +49,16 @@ _HOUSEKEEPING_SECONDS = 3600.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A server that is SERVING.
-
-    Attributes:
-        address: HOST:PORT, the port as it really is.
-        broken: Is set when a part of it ended that must not; it should be stopped then.
-    """
-
-    address: str
-    broken: asyncio.Event
-
-
 @asynccontextmanager
-async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Serving]:
+async def serve(
+    settings: Settings, *, with_worker: bool, share_port: bool = False
+) -> AsyncIterator[Serving]:
     """Serve for as long as the context is open.
 
     Args:
         settings: What the operator set.
         with_worker: Whether to run a training worker beside the server.
+        share_port: Whether other processes listen on the same port.
     """
     async with AsyncExitStack() as stack:
         storage = await stack.enter_async_context(open_storage(settings))
@@ -92,11 +80,12 @@ async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Servi
             version("modelyard-server"),
         )
         servicers = _make_servicers(settings, storage, inference, followers, health)
-        server = make_server(settings, servicers)
-        address = _bind(server, settings.grpc_address)
+        server = make_server(settings, servicers, share_port=share_port)
+        # A shared port brings callers as soon as it is taken; they have others to go to.
+        address = "" if share_port else _bind(server, settings.grpc_address)
 
         broken = asyncio.Event()
-        run = await _enter_background(stack, broken)
+        run = await enter_background(stack, broken)
         changes = {
             REGISTRY_CHANGED: lambda _: registry_changed.set(),
             JOBS_CHANGED: followers.notify,
@@ -106,8 +95,10 @@ async def serve(settings: Settings, *, with_worker: bool) -> AsyncIterator[Servi
         run(_keep_house(storage.sessions))
         await reconciler.wait_until_ready(settings.preload_seconds)
         if with_worker:
-            run(_make_worker_process(settings, storage.url).run())
+            database_url = storage.url.render_as_string(hide_password=False)
+            run(keep_worker(settings, database_url).run())
 
+        address = address or _bind(server, settings.grpc_address)
         await server.start()
         stack.push_async_callback(_drain, server, health, followers, settings)
         health.set_all(SERVING)
@@ -165,11 +156,6 @@ def _policy(settings: Settings) -> ServingPolicy:
     )
 
 
-def _make_worker_process(settings: Settings, url: URL) -> WorkerProcess:
-    text = url.render_as_string(hide_password=False)
-    return WorkerProcess(worker_environment(settings, text))
-
-
 def _bind(server: Server, address: str) -> str:
     """Take the port; a port that is taken ends the start with a sentence."""
     host = address.rpartition(":")[0]
@@ -180,34 +166,6 @@ def _bind(server: Server, address: str) -> str:
     if port == 0:
         raise CannotStart(f"can't listen on {address}: is another server there already?")
     return f"{host}:{port}"
-
-
-async def _enter_background(
-    stack: AsyncExitStack, broken: asyncio.Event
-) -> Callable[[Coroutine[Any, Any, None]], None]:
-    """Make what runs coroutines beside the server, until the stack is closed.
-
-    None of them ends by itself; one that does sets the event.
-    """
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def end() -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def run(work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        tasks.add(task)
-        task.add_done_callback(report)
-
-    def report(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():
-            log.error("a part of the server ended", exc_info=task.exception())
-            broken.set()
-
-    stack.push_async_callback(end)
-    return run
 
 
 async def _drain(

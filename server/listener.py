@@ -57,9 +57,15 @@ def make_interceptors(settings: Settings) -> list[AroundInterceptor]:
     ]
 
 
-def make_server(settings: Settings, servicers: Servicers) -> Server:
-    """Make a server with everything on it, not started and without a port."""
-    server = _TRANSPORTS[settings.transport](settings)
+def make_server(settings: Settings, servicers: Servicers, *, share_port: bool = False) -> Server:
+    """Make a server with everything on it, not started and without a port.
+
+    Args:
+        settings: What the operator set.
+        servicers: Who answers.
+        share_port: Whether other processes listen on its port as well.
+    """
+    server = _TRANSPORTS[settings.transport](settings, share_port)
     registry_pb2_grpc.add_RegistryServiceServicer_to_server(servicers.registry, server)
     datasets_pb2_grpc.add_DatasetServiceServicer_to_server(servicers.datasets, server)
     training_pb2_grpc.add_TrainingServiceServicer_to_server(servicers.training, server)
@@ -71,21 +77,23 @@ def make_server(settings: Settings, servicers: Servicers) -> Server:
     return server
 
 
-def _make_express(settings: Settings) -> express.ExpressServer:
+def _make_express(settings: Settings, share_port: bool) -> express.ExpressServer:  # noqa: FBT001 - one form for both
     return express.server(
         interceptors=make_interceptors(settings),
+        reuse_port=share_port,
         limits=express.Limits(message_bytes=settings.max_message_mb << 20),
     )
 
 
-def _make_grpcio(settings: Settings) -> aio.Server:
+def _make_grpcio(settings: Settings, share_port: bool) -> aio.Server:  # noqa: FBT001 - the same
     most_bytes = settings.max_message_mb << 20
     return aio.server(
         interceptors=make_interceptors(settings),
         options=[
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.max_send_message_length", most_bytes),
-            ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server
+            # Unless that is meant, a taken port is an error and not a second server.
+            ("grpc.so_reuseport", int(share_port)),
             ("grpc.keepalive_time_ms", 60_000),
             ("grpc.keepalive_timeout_ms", 20_000),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -94,7 +102,7 @@ def _make_grpcio(settings: Settings) -> aio.Server:
     )
 
 
-_TRANSPORTS: dict[str, Callable[[Settings], Server]] = {
+_TRANSPORTS: dict[str, Callable[[Settings, bool], Server]] = {
     "express": _make_express,
     "grpcio": _make_grpcio,
 }

@@ -40,7 +40,8 @@ class ServingSource:
 
     def _servable_model(self, model: ServedModel) -> ServableModel:
         versions = [self._versions[row] for row in model.versions]
-        return ServableModel({version.number: version for version in versions}, model.aliases)
+        by_number = {version.number: version for version in versions}
+        return ServableModel(by_number, model.aliases, model.batching)
 
 
 def _servable_version(model_id: str, version: ServedVersion) -> ServableVersion:

@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = Path("modelyard.toml")
+MOST_PROCESSES = 256
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
 _HARMLESS = re.compile(
     "PATH|HOME|TZ|LANG|LC_.*|TMPDIR|TEMP|TMP|SYSTEMROOT|VIRTUAL_ENV|PYTHON.*|COVERAGE_.*"
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         default=False,
         description="Listen on an address that others can reach, without authentication and TLS.",
+    )
+    processes: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = Field(
+        1, description="Server processes that share the address; about one for each core."
     )
     database_url: SecretStr | None = Field(
         None, description="A Postgres of yours, postgresql://...; unset starts an embedded one."
@@ -168,11 +172,11 @@ def child_environment() -> dict[str, str]:
     return {**kept, "ORT_DISABLE_TELEMETRY": "1"}
 
 
-def worker_environment(settings: Settings, database_url: str) -> dict[str, str]:
-    """Make the environment of a training worker: the settings of the server that starts it."""
+def process_environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """Make the environment of a process that does a part of our work: the same settings."""
     values = settings.model_dump(mode="json", exclude={"database_url"})
     ours = {f"MODELYARD_{name.upper()}": str(value) for name, value in values.items()}
-    # The worker may need what the operator set for libraries, such as PGSSLROOTCERT.
+    # It may need what the operator set for libraries, such as PGSSLROOTCERT.
     return {**os.environ, **ours, "MODELYARD_DATABASE_URL": database_url}
 
 

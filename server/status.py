@@ -107,6 +107,9 @@ TABLE: dict[type[Exception], Rule] = {
         StatusCode.UNAVAILABLE, pb.REASON_MODEL_LOADING, retry_seconds=0.5
     ),
     serving_errors.ModelRunFailed: Rule(StatusCode.INTERNAL, pb.REASON_MODEL_RUN_FAILED),
+    serving_errors.BatchQueueFull: Rule(
+        StatusCode.UNAVAILABLE, pb.REASON_BATCH_QUEUE_FULL, retry_seconds=0.1
+    ),
     serving_errors.NotOffered: Rule(StatusCode.UNIMPLEMENTED, pb.REASON_UNIMPLEMENTED),
     serving_errors.WaitTimeout: Rule(StatusCode.DEADLINE_EXCEEDED, pb.REASON_WAIT_TIMEOUT),
     serving_errors.RegionNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_REGION_NOT_FOUND),

@@ -61,10 +61,10 @@ async def open_database(settings: Settings, *, migrating: bool = False) -> Async
             await asyncio.to_thread(check_schema, url)
         yield url
         return
+    # The server's processes, a worker, and a few that an operator starts beside them.
+    connections = (settings.processes + 3) * settings.database_connections + 20
     postgres = EmbeddedPostgres(
-        PostgresSettings(
-            settings.home / "postgres", max_connections=4 * settings.database_connections + 20
-        )
+        PostgresSettings(settings.home / "postgres", max_connections=connections)
     )
     await asyncio.to_thread(postgres.start)
     keeping = asyncio.create_task(_keep_running(postgres))

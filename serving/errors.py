@@ -29,3 +29,7 @@ class WaitTimeout(DomainError):
 
 class RegionNotFound(DomainError):
     """No shared memory region of that name is registered."""
+
+
+class BatchQueueFull(DomainError):
+    """More calls wait to be joined than the model can run; the call may be repeated."""

@@ -1,12 +1,15 @@
 """Messages of an inference <-> values; pure functions."""
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from time import perf_counter_ns
+from types import MappingProxyType
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
 from serving import refusals
+from serving.batching import Batcher
 from serving.classification import classify
 from serving.elements import Array, write_elements
 from serving.errors import TensorInvalid
@@ -18,6 +21,7 @@ from serving.statistics import RunTimes
 from serving.tensors import InferLayout, read_inputs
 
 _FINAL = "triton_final_response"
+_NO_TEXT: Mapping[str, int] = MappingProxyType({})
 
 
 WantedOutputs = tuple[list[str], Mapping[str, int]]
@@ -26,7 +30,7 @@ how many of their highest elements."""
 
 
 def read_wanted_outputs(
-    requested: Iterable[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
+    requested: Sequence[pb.ModelInferRequest.InferRequestedOutputTensor], known: list[str]
 ) -> WantedOutputs:
     """Tell which outputs are wanted; none asked for means all.
 
@@ -34,6 +38,8 @@ def read_wanted_outputs(
         TensorInvalid: An output is unknown, asked for twice, or wanted in a form that
             is not offered.
     """
+    if not requested:
+        return known, _NO_TEXT
     names: list[str] = []
     highest: dict[str, int] = {}
     for output in requested:
@@ -47,7 +53,7 @@ def read_wanted_outputs(
         if output.parameters and (count := read_classification(name, output.parameters)):
             highest[name] = count
         names.append(name)
-    return names or known, highest
+    return names, highest
 
 
 def answer_infer(
@@ -138,6 +144,33 @@ def _write_head(
     for name, datatype, shape in outputs:
         response.outputs.add(name=name, datatype=datatype, shape=shape)
     return response.SerializeToString()
+
+
+def join_infer(
+    request: pb.ModelInferRequest,
+    layout: InferLayout,
+    names: list[str],
+    handle: LoadedVersion,
+    batcher: Batcher,
+) -> asyncio.Future[pb.ModelInferResponse]:
+    """Read the elements and have them run together with those of other callers.
+
+    Raises:
+        TensorInvalid: The elements do not fit the model; nobody else is concerned.
+        BatchQueueFull: Too many callers wait already.
+    """
+    feeds = read_inputs(layout, request.raw_input_contents)
+    write = partial(_write_infer, request.id, handle, names)
+    return batcher.submit(feeds, layout.rows, names, write)
+
+
+def _write_infer(
+    request_id: str, handle: LoadedVersion, names: list[str], arrays: list[Array]
+) -> pb.ModelInferResponse:
+    """Write one caller's answer. `answer_infer` has the same in line: it must be quick."""
+    response = write_answer(handle.version, names, handle.output_types, arrays)
+    response.id = request_id
+    return response
 
 
 def write_stream_answer(response: pb.ModelInferResponse) -> pb.ModelStreamInferResponse:

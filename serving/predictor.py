@@ -52,6 +52,7 @@ class Predictor:
         self.policy = policy or ServingPolicy()
         self.statistics = StatisticsBook()
         self._threads = ThreadPoolExecutor(self.policy.slow_run_threads, thread_name_prefix="run")
+        reconciler.add_listener(self._follow_batching)
 
     def close(self) -> None:
         """Start no slow run any more. Those that run are left to end by themselves."""
@@ -128,6 +129,14 @@ class Predictor:
             return await outcome
         finally:
             run.cancel()  # of a caller who went away; what has begun goes on
+
+    def _follow_batching(self) -> None:
+        """Have each loaded version join its calls as its model asks for now."""
+        view = self._reconciler.view
+        for model_id, routes in view.routes.items():
+            batching = view.snapshot.models[model_id].batching
+            for handle in routes.values():
+                handle.join_calls(batching, self.run_aside, self.policy.input_elements)
 
     async def can_answer(self, model_id: str, version_text: str) -> bool:
         """Tell whether a call would be answered; a version loaded on demand counts.

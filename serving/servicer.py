@@ -1,8 +1,10 @@
 """The inference service. The same instance also answers as `inference.GRPCInferenceService`."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
+from functools import partial
 from inspect import isawaitable
 from time import perf_counter_ns
 from typing import Any
@@ -15,6 +17,7 @@ from serving.messages import (
     WantedOutputs,
     answer_infer,
     answer_infer_aside,
+    join_infer,
     read_wanted_outputs,
     write_stream_answer,
     write_stream_failure,
@@ -22,6 +25,7 @@ from serving.messages import (
 from serving.operations.servicer import OperationsServicer
 from serving.ordered import answer_in_order
 from serving.parameters import read_wait_seconds
+from serving.statistics import VersionStatistics
 from serving.tensors import InferLayout, read_layout
 
 logger = logging.getLogger(__name__)
@@ -98,6 +102,12 @@ class InferenceServicer(OperationsServicer):
             # To write many elements as text takes long, whatever the model takes.
             writes_text = wanted[1]
             if handle.is_quick(layout.rows) and not writes_text:
+                batcher = handle.batcher
+                if batcher is not None and layout.rows < batcher.max_rows:
+                    batcher.listener = statistics.add_joined
+                    answer = join_infer(request, layout, wanted[0], handle, batcher)
+                    answer.add_done_callback(partial(_note_failure, statistics, arrived))
+                    return answer
                 response, times = answer_infer(request, layout, wanted, handle, arrived)
                 statistics.add_run(layout.batch, arrived, times)
                 return response
@@ -128,3 +138,10 @@ class InferenceServicer(OperationsServicer):
             raise
         statistics.add_run(layout.batch, arrived, times)
         return response
+
+
+def _note_failure(
+    statistics: VersionStatistics, arrived: int, answer: asyncio.Future[pb.ModelInferResponse]
+) -> None:
+    if answer.cancelled() or answer.exception():
+        statistics.add_failure(arrived)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from registry.batching import Batching
 from registry.errors import AliasNotFound, FieldInvalid, ModelNotFound, VersionNotFound
 from registry.names import ID_PATTERN
 from registry.signature import CHAMPION, Signature
@@ -54,11 +55,13 @@ class ServableModel:
     Attributes:
         versions: Every ACTIVE version by number.
         aliases: Alias to number.
+        batching: How its requests are joined; None joins none.
         is_unloaded: Whether somebody unloaded it from this server; then the rest is empty.
     """
 
     versions: Mapping[int, ServableVersion]
     aliases: Mapping[str, int]
+    batching: Batching | None = None
     is_unloaded: bool = False
 
     def aliased_versions(self) -> list[ServableVersion]:

@@ -8,6 +8,7 @@ all sums are worked out when somebody asks.
 import time
 from collections.abc import Iterable
 
+from serving.batching import JoinedRun
 from serving.snapshot import VersionKey
 
 MOST_BATCH_SIZES = 256
@@ -25,23 +26,39 @@ class RunTotals:
 
     Attributes:
         runs: How many.
+        requests: How many requests they answered.
         rows: Their rows together.
         queue_ns: The time they waited.
         input_ns: The time it took to read inputs.
         infer_ns: The time the model ran.
+        shared_ns: The time the model ran once more for each request but the first of a run.
         output_ns: The time it took to write outputs.
     """
 
-    __slots__ = ("infer_ns", "input_ns", "output_ns", "queue_ns", "rows", "runs")
+    __slots__ = (
+        "infer_ns",
+        "input_ns",
+        "output_ns",
+        "queue_ns",
+        "requests",
+        "rows",
+        "runs",
+        "shared_ns",
+    )
 
     def __init__(self) -> None:
-        self.runs = self.rows = 0
-        self.queue_ns = self.input_ns = self.infer_ns = self.output_ns = 0
+        self.runs = self.requests = self.rows = 0
+        self.queue_ns = self.input_ns = self.infer_ns = self.output_ns = self.shared_ns = 0
+
+    @property
+    def request_infer_ns(self) -> int:
+        """The time the model ran, counted for each request that a run answered."""
+        return self.infer_ns + self.shared_ns
 
     @property
     def total_ns(self) -> int:
-        """The time from arrival to answer."""
-        return self.queue_ns + self.input_ns + self.infer_ns + self.output_ns
+        """The time from arrival to answer, of all requests together."""
+        return self.queue_ns + self.input_ns + self.request_infer_ns + self.output_ns
 
 
 class VersionStatistics:
@@ -72,12 +89,25 @@ class VersionStatistics:
         begun, read, ran, ended = times
         totals = self._by_rows.get(rows) or self._open(rows)
         totals.runs += 1
+        totals.requests += 1
         totals.rows += rows
         totals.queue_ns += begun - arrived
         totals.input_ns += read - begun
         totals.infer_ns += ran - read
         totals.output_ns += ended - ran
         self._last_run = ended
+
+    def add_joined(self, run: JoinedRun) -> None:
+        """Record a run that answered several requests at once."""
+        totals = self._by_rows.get(run.rows) or self._open(run.rows)
+        requests = len(run.queue_ns)
+        totals.runs += 1
+        totals.requests += requests
+        totals.rows += run.rows
+        totals.queue_ns += sum(run.queue_ns)
+        totals.infer_ns += run.run_ns
+        totals.shared_ns += run.run_ns * (requests - 1)
+        self._last_run = time.perf_counter_ns()
 
     def add_failure(self, arrived: int) -> None:
         """Record a request that failed now."""

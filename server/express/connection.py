@@ -107,7 +107,9 @@ class Connection(asyncio.Protocol):
         buffer = self._buffer + data if self._buffer else data
         self._in_burst = True
         try:
-            self._buffer = buffer[self._take_frames(buffer, self.greeting.read(buffer)) :]
+            start = self.greeting.read(buffer)
+            stop = 0 if start is None else self._take_frames(buffer, start)
+            self._buffer = buffer[stop:]
             self._end_burst()
         except ConnectionFault as fault:
             self.closing.refuse(fault)

@@ -54,11 +54,11 @@ class Greeting:
         self._has_preface = False
         self.is_over = False
 
-    def read(self, buffer: bytes) -> int:
+    def read(self, buffer: bytes) -> int | None:
         """Check as much of the preface as has come.
 
         Returns:
-            Where frames begin; 0 as well while the preface is not whole.
+            Where frames begin, or None while the preface is not whole.
 
         Raises:
             ConnectionFault: It is none.
@@ -68,7 +68,7 @@ class Greeting:
         if not PREFACE.startswith(buffer[: len(PREFACE)]):
             raise ConnectionFault(PROTOCOL_ERROR, "preface")
         if len(buffer) < len(PREFACE):
-            return len(buffer)
+            return None
         self._has_preface = True
         return len(PREFACE)
 

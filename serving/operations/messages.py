@@ -106,12 +106,12 @@ def write_statistics(
 
 def _write_totals(total: RunTotals, statistics: VersionStatistics) -> statistics_pb.InferStatistics:
     return statistics_pb.InferStatistics(
-        success=_duration(total.runs, total.total_ns),
+        success=_duration(total.requests, total.total_ns),
         fail=_duration(statistics.failures, statistics.failed_ns),
-        queue=_duration(total.runs, total.queue_ns),
-        compute_input=_duration(total.runs, total.input_ns),
-        compute_infer=_duration(total.runs, total.infer_ns),
-        compute_output=_duration(total.runs, total.output_ns),
+        queue=_duration(total.requests, total.queue_ns),
+        compute_input=_duration(total.requests, total.input_ns),
+        compute_infer=_duration(total.requests, total.request_infer_ns),
+        compute_output=_duration(total.requests, total.output_ns),
         cache_hit=_duration(0, 0),
         cache_miss=_duration(0, 0),
     )

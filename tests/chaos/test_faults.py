@@ -16,7 +16,7 @@ from modelyard.training.v1.training_pb2 import TrainingJob
 from tests.support import onnx_models
 from tests.support.asker import Asker
 from tests.support.penguins import penguin_csv
-from tests.support.server_process import ServerProcess, wait_for
+from tests.support.server_process import ServerProcess, is_running, wait_for
 
 SLOW = {"trees": 150}
 
@@ -166,11 +166,7 @@ def made_again(client: Client) -> bool:
 def test_an_orphaned_worker_ends_with_its_server(server: ServerProcess) -> None:
     pid = server.worker_pid()
     server.kill()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or _is_zombie(pid))
-
-
-def _is_zombie(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_for(lambda: not is_running(pid))
 
 
 def test_sigterm_ends_the_server_with_code_0(server: ServerProcess) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -15,6 +16,7 @@ from modelyard import Client
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOCK_PYTHON = REPOSITORY / ".venv-stock" / "bin" / "python"
 START_SECONDS = 60.0
+ESTABLISHED, LISTENING = "01", "0A"
 
 Found = TypeVar("Found")
 
@@ -96,7 +98,11 @@ class ServerProcess:
 
     def worker_pid(self) -> int:
         """Find the training worker, a child of the server."""
-        return wait_for(lambda: _child_running(self.process.pid, "worker"))
+        return wait_for(lambda: _children_running(self.process.pid, "worker"))[0]
+
+    def part_pids(self) -> list[int]:
+        """Find the processes that answer calls where there are several."""
+        return _children_running(self.process.pid, "--supervised")
 
     def __enter__(self) -> Self:
         """Start."""
@@ -118,13 +124,44 @@ def wait_for(probe: Callable[[], Found | None], seconds: float = 60.0) -> Found:
     raise TimeoutError(probe)
 
 
-def _child_running(parent: int, word: str) -> int | None:
+def is_running(pid: int) -> bool:
+    """Tell whether a process has not ended; one that nobody has waited for yet has."""
+    return state_of(pid) not in {"", "Z"}
+
+
+def state_of(pid: int) -> str:
+    """Return the kernel's letter for what a process does, or nothing if there is none."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return ""
+    return status.rpartition(")")[2].split()[0]
+
+
+def has_socket(pid: int, port: int, state: str) -> bool:
+    """Tell whether a process has a TCP socket on a port in a state of the kernel's table."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            sockets.add(str(descriptor.readlink()))
+    # gRPC listens for both families of addresses with one socket.
+    lines = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+    ]
+    return any(
+        found == state and local.endswith(f":{port:04X}") and f"socket:[{rest[5]}]" in sockets
+        for _, local, _, found, *rest in lines
+    )
+
+
+def _children_running(parent: int, word: str) -> list[int]:
+    found = []
     children = Path(f"/proc/{parent}/task/{parent}/children")
     for pid in children.read_text().split():
-        try:
+        with suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if word in command:
-            return int(pid)
-    return None
+            if word in command:
+                found.append(int(pid))
+    return found

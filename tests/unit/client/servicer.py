@@ -42,6 +42,12 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
         items, token = page([*self.yard.models.values()], request.page_size, request.page_token)
         return registry.ListModelsResponse(models=items, next_page_token=token)
 
+    def UpdateModel(self, request: registry.UpdateModelRequest, context: Context) -> Model:
+        self.yard.enter("UpdateModel", request, context)
+        model = find(context, self.yard.models, request.model.name)
+        request.update_mask.MergeMessage(request.model, model, replace_message_field=True)
+        return model
+
     def CreateModelVersion(
         self, request: registry.CreateModelVersionRequest, context: Context
     ) -> ModelVersion:

@@ -89,3 +89,10 @@ async def test_promote_stops_when_the_alias_can_not_be_read(
     with pytest.raises(ModelyardError, match="as planned"):
         await client.promote("penguins", 2)
     assert not yard.calls["CreateModelAlias"]
+
+
+async def test_batching_is_set_and_taken_back(client: AsyncClient) -> None:
+    model = await client.set_batching("penguins", 32, max_delay_seconds=0.0025)
+    assert model.batching.max_rows == 32
+    assert model.batching.max_delay.ToMicroseconds() == 2500
+    assert not (await client.set_batching(model, 0)).HasField("batching")

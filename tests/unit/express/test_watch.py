@@ -25,6 +25,7 @@ def age_streams(peer: Peer, seconds: float) -> None:
 async def test_a_peer_that_never_greets_is_told_to_go() -> None:
     peer = Peer()
     peer.send(frames.PREFACE[:10])
+    peer.send(frames.PREFACE[10:])
     pass_time(peer, LIMITS.handshake_seconds - 1)
     assert "closed" not in peer.wire.state
     pass_time(peer, LIMITS.handshake_seconds + 1)

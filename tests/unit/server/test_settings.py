@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from server import settings
-from server.settings import Settings, child_environment, is_loopback, worker_environment
+from server.settings import Settings, child_environment, is_loopback, process_environment
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +69,10 @@ def test_children_get_no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
     assert environment["ORT_DISABLE_TELEMETRY"] == "1"
 
 
-def test_a_worker_gets_the_settings_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_of_ours_gets_the_settings_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELYARD_LEASE_SECONDS", "7")
     mine = Settings()
-    for name, value in worker_environment(mine, "postgresql://h/db").items():
+    for name, value in process_environment(mine, "postgresql://h/db").items():
         monkeypatch.setenv(name, value)
     theirs = Settings()
     assert theirs.database_url

@@ -142,3 +142,32 @@ def one_row_only() -> tuple[bytes, Signature]:
     signature = Signature((spec("x", "FP32", -1, 2),), (spec("y", "FP32", 1, 2),))
     nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
     return build(nodes, signature, [weight("shape", "INT64", np.array([1, 2]))]), signature
+
+
+def less_mean() -> bytes:
+    """Answer x less the mean of the batch: rows have a part in each other's answers."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["x", "mean"], ["y"]),
+    ]
+    return build(nodes, ADDER)
+
+
+def running_sum() -> bytes:
+    """Answer the sum of the batch so far."""
+    nodes = [helper.make_node("CumSum", ["x", "axis"], ["y"])]
+    return build(nodes, ADDER, [weight("axis", "INT64", np.array(0))])
+
+
+def only_positive() -> bytes:
+    """Answer the rows of x that are not negative, and no others."""
+    nodes = [
+        helper.make_node("GreaterOrEqual", ["x", "zero"], ["kept"]),
+        helper.make_node("Squeeze", ["kept", "axis"], ["rows"]),
+        helper.make_node("Compress", ["x", "rows"], ["y"], axis=0),
+    ]
+    weights = [
+        weight("zero", "FP32", np.array([0.0])),
+        weight("axis", "INT64", np.array([1])),
+    ]
+    return build(nodes, ADDER, weights)

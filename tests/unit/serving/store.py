@@ -1,11 +1,13 @@
 """What the composition root would give the reconciler, with gates to hold it up."""
 
 import asyncio
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 
 import numpy as np
 
+from registry.batching import Batching
 from registry.errors import ArtifactNotFound
 from registry.signature import Signature
 from serving.loaded import LoadedVersion
@@ -54,7 +56,11 @@ class Store:
         return version
 
     def put(self, versions: Mapping[int, ServableVersion], aliases: Mapping[str, int]) -> None:
-        self.models["m"] = ServableModel(versions, aliases)
+        batching = self.models["m"].batching if "m" in self.models else None
+        self.models["m"] = ServableModel(versions, aliases, batching)
+
+    def batch(self, batching: Batching | None) -> None:
+        self.models["m"] = dataclasses.replace(self.models["m"], batching=batching)
 
     def promote(self, number: int, alias: str = "champion") -> None:
         model = self.models["m"]

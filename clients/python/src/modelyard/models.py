@@ -1,9 +1,11 @@
 """Models, versions and aliases: look, and move an alias."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import uuid4
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from modelyard.calls import Operations
 from modelyard.error import ModelyardError
@@ -56,6 +58,29 @@ class ModelOperations(Operations):
             lambda page: page.models,
             limit,
         )
+
+    async def set_batching(
+        self, model: ModelRef, max_rows: int, max_delay_seconds: float = 0.002
+    ) -> Model:
+        """Have requests that come at about the same time joined into one run.
+
+        Args:
+            model: The model or its id.
+            max_rows: How many rows are joined at most; 0 joins none any more.
+            max_delay_seconds: How long a request waits for others at most.
+
+        Raises:
+            ModelyardError: There is no such model, a number is out of bounds, or the
+                call failed.
+        """
+        wanted = Model(name=model_name(model))
+        if max_rows:
+            wanted.batching.max_rows = max_rows
+            wanted.batching.max_delay.FromTimedelta(timedelta(seconds=max_delay_seconds))
+        request = messages.UpdateModelRequest(
+            model=wanted, update_mask=FieldMask(paths=["batching"]), request_id=str(uuid4())
+        )
+        return await self._calls.unary(self._calls.registry.UpdateModel, request)
 
     async def get_model_version(
         self, model: ModelRef, version: VersionRef = "champion"

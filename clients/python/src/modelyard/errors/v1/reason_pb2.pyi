@@ -88,6 +88,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a model that is being loaded; the call may be repeated."""
     REASON_MODEL_RUN_FAILED: _Reason.ValueType  # 63
     """Marks a model that failed on legal input."""
+    REASON_BATCH_QUEUE_FULL: _Reason.ValueType  # 68
+    """Marks a model with more requests than it can join and run; the call may be repeated."""
     REASON_WAIT_TIMEOUT: _Reason.ValueType  # 70
     """Marks a request that waited longer than its parameter `timeout` allows."""
     REASON_REGION_NOT_FOUND: _Reason.ValueType  # 71
@@ -165,6 +167,8 @@ REASON_MODEL_LOADING: Reason.ValueType  # 62
 """Marks a model that is being loaded; the call may be repeated."""
 REASON_MODEL_RUN_FAILED: Reason.ValueType  # 63
 """Marks a model that failed on legal input."""
+REASON_BATCH_QUEUE_FULL: Reason.ValueType  # 68
+"""Marks a model with more requests than it can join and run; the call may be repeated."""
 REASON_WAIT_TIMEOUT: Reason.ValueType  # 70
 """Marks a request that waited longer than its parameter `timeout` allows."""
 REASON_REGION_NOT_FOUND: Reason.ValueType  # 71

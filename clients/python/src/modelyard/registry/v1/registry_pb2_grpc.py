@@ -51,6 +51,11 @@ class RegistryServiceStub:
                 request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.UpdateModel = channel.unary_unary(
+                '/modelyard.registry.v1.RegistryService/UpdateModel',
+                request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelRequest.SerializeToString,
+                response_deserializer=modelyard_dot_registry_dot_v1_dot_resources__pb2.Model.FromString,
+                _registered_method=True)
         self.CreateModelVersion = channel.unary_unary(
                 '/modelyard.registry.v1.RegistryService/CreateModelVersion',
                 request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.CreateModelVersionRequest.SerializeToString,
@@ -123,6 +128,13 @@ class RegistryServiceServicer:
 
     def ListModels(self, request, context):
         """Lists models by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateModel(self, request, context):
+        """Changes a model. With an etag it changes only what the caller saw.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +228,11 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsRequest.FromString,
                     response_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'UpdateModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateModel,
+                    request_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelRequest.FromString,
+                    response_serializer=modelyard_dot_registry_dot_v1_dot_resources__pb2.Model.SerializeToString,
             ),
             'CreateModelVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateModelVersion,
@@ -350,6 +367,33 @@ class RegistryService:
             '/modelyard.registry.v1.RegistryService/ListModels',
             modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsRequest.SerializeToString,
             modelyard_dot_registry_dot_v1_dot_registry__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.registry.v1.RegistryService/UpdateModel',
+            modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelRequest.SerializeToString,
+            modelyard_dot_registry_dot_v1_dot_resources__pb2.Model.FromString,
             options,
             channel_credentials,
             insecure,

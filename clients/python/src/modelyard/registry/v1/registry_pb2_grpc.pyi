@@ -40,6 +40,8 @@ class RegistryServiceStub:
     """Returns a model."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListModelsRequest, _registry_pb2.ListModelsResponse]
     """Lists models by name."""
+    UpdateModel: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpdateModelRequest, _resources_pb2.Model]
+    """Changes a model. With an etag it changes only what the caller saw."""
     CreateModelVersion: _grpc.UnaryUnaryMultiCallable[_registry_pb2.CreateModelVersionRequest, _resources_pb2.ModelVersion]
     """Makes a version in state CREATING, under the next number."""
     GetModelVersion: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetModelVersionRequest, _resources_pb2.ModelVersion]
@@ -74,6 +76,8 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """Returns a model."""
     ListModels: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListModelsRequest, _registry_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists models by name."""
+    UpdateModel: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpdateModelRequest, _resources_pb2.Model]  # type: ignore[assignment]
+    """Changes a model. With an etag it changes only what the caller saw."""
     CreateModelVersion: _aio.UnaryUnaryMultiCallable[_registry_pb2.CreateModelVersionRequest, _resources_pb2.ModelVersion]  # type: ignore[assignment]
     """Makes a version in state CREATING, under the next number."""
     GetModelVersion: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetModelVersionRequest, _resources_pb2.ModelVersion]  # type: ignore[assignment]
@@ -123,6 +127,14 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.ListModelsResponse, _abc.Awaitable[_registry_pb2.ListModelsResponse]]:
         """Lists models by name."""
+
+    @_abc_1.abstractmethod
+    def UpdateModel(
+        self,
+        request: _registry_pb2.UpdateModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_resources_pb2.Model, _abc.Awaitable[_resources_pb2.Model]]:
+        """Changes a model. With an etag it changes only what the caller saw."""
 
     @_abc_1.abstractmethod
     def CreateModelVersion(

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -79,6 +80,7 @@ class Model(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
+    BATCHING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `models/{model}`."""
     display_name: _builtins.str
@@ -105,6 +107,10 @@ class Model(_message.Message):
     def aliases(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelAlias]:
         """The aliases of the model."""
 
+    @_builtins.property
+    def batching(self) -> Global___BatchingConfig:
+        """How requests that come at the same time are joined into one run; absent joins none."""
+
     def __init__(
         self,
         *,
@@ -117,14 +123,50 @@ class Model(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         aliases: _abc.Iterable[Global___ModelAlias] | None = ...,
+        batching: Global___BatchingConfig | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batching", b"batching", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batching", b"batching", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class BatchingConfig(_message.Message):
+    """How requests that come at the same time are joined into one run of the model. That raises
+    the throughput of models whose run costs much and whose rows cost little; a request waits
+    for others, so it also takes longer. Answers stay the same, but for the last digits of
+    numbers where the runtime computes several rows another way than one. A version that does
+    not answer row by row is run request by request all the same.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_DELAY_FIELD_NUMBER: _builtins.int
+    max_rows: _builtins.int
+    """How many rows are joined at most, 2 to 4096. A request with more of them runs alone."""
+    @_builtins.property
+    def max_delay(self) -> _duration_pb2.Duration:
+        """How long a request waits for others at most, 0 to 1 second, in effect whole milliseconds; 0
+        joins what is there already.
+        """
+
+    def __init__(
+        self,
+        *,
+        max_rows: _builtins.int = ...,
+        max_delay: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_delay", b"max_delay"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_delay", b"max_delay", "max_rows", b"max_rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchingConfig: _TypeAlias = BatchingConfig  # noqa: Y015
 
 @_typing.final
 class ModelVersion(_message.Message):
