@@ -1,7 +1,9 @@
 """Processes of the suite: servers, and what works on them."""
 
+import os
 import re
 import selectors
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,17 +16,25 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Served:
     """A server in a process of its own.
 
     Attributes:
         address: HOST:PORT.
         pid: The process.
+        is_stopping: Whether it was told to stop.
     """
 
     address: str
     pid: int
+    is_stopping: bool = False
+
+    def stop(self) -> None:
+        """Tell it to stop, once: a second signal would kill it on its way out."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            os.kill(self.pid, signal.SIGTERM)
 
     def resident_bytes(self) -> int:
         """Tell how much memory the process has."""
@@ -35,13 +45,14 @@ class Served:
 
 
 @contextmanager
-def serving(transport: str) -> Iterator[Served]:
-    """Serve the contract's service."""
-    with running("tests.contract.serve", transport) as process:
+def serving(transport: str, grace_seconds: float = 5.0) -> Iterator[Served]:
+    """Serve the contract's service; calls have so long to end when it stops."""
+    with running("tests.contract.serve", transport, str(grace_seconds)) as process:
         assert process.stdout
         port = int(read_line(process.stdout))
-        yield Served(f"127.0.0.1:{port}", process.pid)
-        process.terminate()
+        served = Served(f"127.0.0.1:{port}", process.pid)
+        yield served
+        served.stop()
         assert process.wait(START_SECONDS) == 0
 
 

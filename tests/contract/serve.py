@@ -1,4 +1,4 @@
-"""Serves the contract's service in a process of its own: python -m tests.contract.serve NAME."""
+"""Serves the contract's service: python -m tests.contract.serve NAME GRACE_SECONDS."""
 
 import asyncio
 import signal
@@ -11,10 +11,8 @@ import uvloop
 from tests.contract.service import GENERIC_SERVICE, SERVICE, Player
 from tests.contract.transports import SERVED
 
-GRACE_SECONDS = 5.0
 
-
-async def serve(name: str) -> None:
+async def serve(name: str, grace_seconds: float) -> None:
     """Serve on a free port until SIGTERM, and print that port."""
     # Standard output belongs to the port; whoever reads that reads no logs.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -31,8 +29,8 @@ async def serve(name: str) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await stopped.wait()
-    await server.stop(GRACE_SECONDS)
+    await server.stop(grace_seconds)
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1]))
+    uvloop.run(serve(sys.argv[1], float(sys.argv[2])))

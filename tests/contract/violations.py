@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.contract import frames
 from tests.contract.frames import Flag, Kind, Setting, request_fields
+from tests.contract.scripts import block, script
 from tests.contract.service import SERVICE
 
 ECHO = f"/{SERVICE}/Echo"
@@ -69,8 +70,10 @@ STREAM_STATES = [
     ),
     _violation(
         "data-after-the-end",
-        frames.headers(1, request_fields(CONVERSE), end=True) + frames.data(1, b"x"),
-        "reset STREAM_CLOSED|goaway STREAM_CLOSED|status 2",
+        frames.headers(1, request_fields(CONVERSE))
+        + frames.data(1, frames.message(script(block("data-after-the-end"))), end=True)
+        + frames.data(1, b"x"),
+        "reset STREAM_CLOSED|goaway STREAM_CLOSED",
         "ignored",
     ),
     _violation(

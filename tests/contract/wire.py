@@ -86,7 +86,7 @@ class Wire:
         self._socket.shutdown(socket.SHUT_WR)
 
     def read(self) -> Frame | None:
-        """Read the next frame; None at the end of the connection."""
+        """Read the next frame, and answer it if it is a PING; None at the end of the connection."""
         try:
             head = self._file.read(9)
             if len(head) < 9:
@@ -96,6 +96,8 @@ class Wire:
             body = self._file.read(size)
             # Every block has to be decoded, in order: they share one table.
             fields = self._decode(flags, body) if kind == Kind.HEADERS else {}
+            if kind == Kind.PING and not flags:
+                self.send(frames.frame(Kind.PING, Flag.ACK, 0, body))
             return Frame(kind, flags, stream & 0x7FFFFFFF, body, fields)
         except ConnectionResetError:
             return None
