@@ -121,7 +121,7 @@ class Context:
             raise ValueError("abort is for statuses other than OK")
         if trailing_metadata:
             self.trailing = _check(trailing_metadata)
-        self.status_code, self.status_details = code, details
+        self.status_code, self.status_details = code, details or self.status_details
         self._stream().finish()
         raise aio.AbortError
 
