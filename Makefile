@@ -6,15 +6,18 @@ STOCK := .venv-stock
 PERF := .perf-analyzer
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
+NODE := tests/contract/node
+NODE_INSTALLED := $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
 ARGS ?=
+SECONDS ?= 30
 PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos scale test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos scale attack fuzz test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(INSTALLED) $(STOCK_INSTALLED) ## make the two virtual environments
+setup: $(INSTALLED) $(STOCK_INSTALLED) $(NODE_INSTALLED) ## make the environments of Python and, if there, Node
 
 # uv is quick; where it can't reach an index that pip is set up for, pip does the same.
 define install
@@ -32,6 +35,10 @@ $(INSTALLED): requirements/uv.txt requirements/dev.txt pyproject.toml clients/py
 $(STOCK_INSTALLED): requirements/uv.txt requirements/stock-clients.txt
 	$(PYTHON) -m venv --clear $(STOCK)
 	$(call install,$(STOCK),requirements/stock-clients.txt)
+	touch $@
+
+$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
+	npm ci --prefix $(NODE) --silent --ignore-scripts
 	touch $@
 
 # Triton's load generator. Where it can't be had, the folder says why and its test is skipped.
@@ -56,6 +63,12 @@ chaos: setup ## servers, workers and databases killed at work; not part of test
 
 scale: setup ## 500 models in one server: figures of start, memory and calls; not part of test
 	$(BIN)/pytest tests/scale $(ARGS)
+
+attack: setup ## what other callers notice of attacks; SECONDS of each; not part of test
+	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)
+
+fuzz: setup ## random bytes and broken calls for the transport, for SECONDS; not part of test
+	$(BIN)/python -m tests.fuzz $(SECONDS)
 
 test-fast: setup ## the unit tests only
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)
@@ -89,6 +102,6 @@ requirements: setup ## pin anew after a change of requirements/*.in
 	    --python-version 3.11 --output-file $$pins.txt $$pins.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) $(PERF) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(PERF) $(NODE)/node_modules .build .coverage* .mypy_cache .pytest_cache .ruff_cache
 
 include benchmarks/bench.mk

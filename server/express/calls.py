@@ -74,7 +74,9 @@ async def run_call(stream: "Stream", request: Any = None) -> None:
         context.status_code = context.status_code or Code.CANCELLED
         raise
     except Exception:
-        context.status_code, context.status_details = Code.UNKNOWN, "the handler failed"
+        if context.status_code in (None, Code.OK):  # a handler may say why before it raises
+            context.status_code = Code.UNKNOWN
+        context.status_details = "the handler failed"
         log.exception("a handler failed", method=stream.head.shape.path)
     finally:
         stream.finish()

@@ -121,7 +121,7 @@ class Context:
             raise ValueError("abort is for statuses other than OK")
         if trailing_metadata:
             self.trailing = _check(trailing_metadata)
-        self.status_code, self.status_details = code, details
+        self.status_code, self.status_details = code, details or self.status_details
         self._stream().finish()
         raise aio.AbortError
 
@@ -134,7 +134,13 @@ class Context:
         await self.abort(status.code, status.details, status.trailing_metadata)
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Pack the messages of the answer, if the caller can unpack them."""
+        """Pack the messages of the answer, if the caller can unpack them.
+
+        Raises:
+            UsageError: The headers, which name the packing, are sent already.
+        """
+        if self.stream and self.stream.is_head_sent:
+            raise aio.UsageError("compression is set before anything is sent")
         self.compression = compression
         self.is_touched = True
 

@@ -67,7 +67,7 @@ class Stream:
         self._held_bytes = 0
         self._receive_window = limits.stream_window_bytes
         self.remote_done = False
-        self.is_head_sent = False
+        self.is_head_sent: bool = False
         self.is_ended = False
         self.is_cancelled = False
         self.send_window = connection.outbox.first_window
