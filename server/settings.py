@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         10, description="Connections that one process holds at most."
     )
     transport: Literal["express", "grpcio"] = Field(
-        "grpcio", description="The gRPC implementation: ours, or the reference."
+        "express", description="The gRPC implementation: ours, or the reference."
     )
     max_message_mb: Megabytes = Field(64, description="Largest message that is taken.")
     max_artifact_mb: Megabytes = Field(2048, description="Largest artifact that is taken.")

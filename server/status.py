@@ -107,6 +107,9 @@ TABLE: dict[type[Exception], Rule] = {
         StatusCode.UNAVAILABLE, pb.REASON_MODEL_LOADING, retry_seconds=0.5
     ),
     serving_errors.ModelRunFailed: Rule(StatusCode.INTERNAL, pb.REASON_MODEL_RUN_FAILED),
+    serving_errors.RunQueueFull: Rule(
+        StatusCode.UNAVAILABLE, pb.REASON_RUN_QUEUE_FULL, retry_seconds=0.5
+    ),
     serving_errors.BatchQueueFull: Rule(
         StatusCode.UNAVAILABLE, pb.REASON_BATCH_QUEUE_FULL, retry_seconds=0.1
     ),

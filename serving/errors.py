@@ -31,5 +31,9 @@ class RegionNotFound(DomainError):
     """No shared memory region of that name is registered."""
 
 
+class RunQueueFull(DomainError):
+    """More slow calls wait for a thread than may; the call may be repeated."""
+
+
 class BatchQueueFull(DomainError):
     """More calls wait to be joined than the model can run; the call may be repeated."""

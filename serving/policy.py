@@ -34,6 +34,7 @@ class ServingPolicy:
             store that was away for a night is found again soon.
         input_elements: The most elements that the inputs of one call have together; one
             row is never refused, however wide the model is.
+        slow_runs_waiting: How many slow runs may wait for a thread.
         slow_run_threads: How many slow runs happen at once, off the event loop.
     """
 
@@ -54,4 +55,5 @@ class ServingPolicy:
     retry_longest_seconds: float = 300.0
     reread_longest_seconds: float = 20.0
     input_elements: int = 1_000_000
+    slow_runs_waiting: int = 1000
     slow_run_threads: int = 4

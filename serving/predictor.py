@@ -9,7 +9,7 @@ from typing import TypeVar, TypeVarTuple
 
 from registry.errors import AliasNotFound, ModelNotFound, VersionNotFound
 from registry.signature import Signature
-from serving.errors import ModelLoading, ModelNotServable, WaitTimeout
+from serving.errors import ModelLoading, ModelNotServable, RunQueueFull, WaitTimeout
 from serving.loaded import LoadedVersion
 from serving.policy import ServingPolicy
 from serving.reconciler import Reconciler
@@ -51,6 +51,7 @@ class Predictor:
         self._reconciler = reconciler
         self.policy = policy or ServingPolicy()
         self.statistics = StatisticsBook()
+        self._aside = 0
         self._threads = ThreadPoolExecutor(self.policy.slow_run_threads, thread_name_prefix="run")
         reconciler.add_listener(self._follow_batching)
 
@@ -118,8 +119,15 @@ class Predictor:
 
         Raises:
             WaitTimeout: No thread was free in time; it was not run.
+            RunQueueFull: Too many others wait already.
         """
+        if self._aside >= self.policy.slow_runs_waiting + self.policy.slow_run_threads:
+            raise RunQueueFull(
+                "as many calls of models that take long are waiting as this server holds; try"
+                " again in a moment, or with fewer rows at a time"
+            )
         run = self._threads.submit(function, *args)
+        self._aside += 1
         outcome = asyncio.wrap_future(run)
         try:
             if wait_seconds is not None:
@@ -129,6 +137,7 @@ class Predictor:
             return await outcome
         finally:
             run.cancel()  # of a caller who went away; what has begun goes on
+            self._aside -= 1
 
     def _follow_batching(self) -> None:
         """Have each loaded version join its calls as its model asks for now."""

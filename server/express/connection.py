@@ -136,11 +136,10 @@ class Connection(asyncio.Protocol):
 
     # Frames.
 
-    def _take_frames(self, buffer: bytes, position: int) -> int:
+    def _take_frames(self, buffer: bytes, position: int) -> int:  # noqa: C901 - calls cost
         """Take whole frames apart, and return where the first that is not whole begins."""
         table, blocks = self.table, self.blocks
         entries = table.entries
-        takes_calls = self.greeting.is_over and not self.closing.is_draining
         end, answered = len(buffer), 0
         while end - position >= HEADER_BYTES:
             high, low, kind, flags, stream_id = _unpack_header(buffer, position)
@@ -166,20 +165,26 @@ class Connection(asyncio.Protocol):
                         continue
             elif kind == HEADERS and flags == END_HEADERS and not blocks.open_stream:
                 head = blocks.known.get(buffer[start:stop])
-                if (
-                    head is not None
-                    and head.is_quick
-                    and table.last_id < stream_id <= STREAM_ID_MASK
-                    and stream_id & 1
-                    and len(entries) < self.limits.streams
-                    and takes_calls
-                ):
+                if head is not None and head.is_quick and self._may_begin(stream_id):
                     table.last_id = stream_id
                     self.await_message(stream_id, head)
                     continue
             take_frame(self, kind, flags, stream_id & STREAM_ID_MASK, buffer[start:stop])
+            if self._is_turn_over():
+                break
         self.patience.earned += answered
         return position
+
+    def _may_begin(self, stream_id: int) -> bool:
+        """Tell whether there is nothing to be said against a new stream of that id."""
+        table = self.table
+        return (
+            table.last_id < stream_id <= STREAM_ID_MASK
+            and stream_id & 1 == 1
+            and len(table.entries) < self.limits.streams
+            and self.greeting.is_over
+            and not self.closing.is_draining
+        )
 
     def await_message(self, stream_id: int, head: RequestHead) -> None:
         """Keep the head of a call that is answered at once, until its message has come."""

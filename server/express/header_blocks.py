@@ -85,6 +85,11 @@ class HeaderBlocks:
             self.known[block] = head
         return head
 
+    @property
+    def excess(self) -> int:
+        """How many times the allowed size the last header list had."""
+        return self._decoder.list_bytes // self._most_bytes
+
     def _make_head(self, fields: list[Field]) -> RequestHead:
         repeated, rest = split_fields(fields)
         shape = self._shapes.get(repeated)

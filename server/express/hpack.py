@@ -37,15 +37,17 @@ class Decoder:
     Attributes:
         changes: Grows whenever the dynamic table changes. While it stands still, equal
             blocks mean equal fields.
+        list_bytes: The size of the last header list, as RFC 9113 6.5.2 counts it.
     """
 
-    __slots__ = ("_bytes", "_entries", "_most_bytes", "changes")
+    __slots__ = ("_bytes", "_entries", "_most_bytes", "changes", "list_bytes")
 
     def __init__(self) -> None:
         self._entries: list[Field] = []  # the newest first
         self._bytes = 0
         self._most_bytes = TABLE_BYTES
         self.changes = 0
+        self.list_bytes = 0
 
     def decode(self, block: bytes, most_bytes: int) -> list[Field] | None:
         """Decode a block.
@@ -93,6 +95,7 @@ class Decoder:
                     fields.append(field)
         except IndexError as error:
             raise HpackInvalid("a block ends inside a field, or names an unknown one") from error
+        self.list_bytes = size
         return fields if size <= most_bytes else None
 
     def _look_up(self, index: int) -> Field:

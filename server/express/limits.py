@@ -47,6 +47,6 @@ class Limits:
     keepalive_seconds: float = 60.0
     keepalive_timeout_seconds: float = 20.0
     idle_seconds: float = 3600.0
-    patience: int = 2000
+    patience: int = 1000
     patience_per_second: int = 500
-    turn_seconds: float = 0.002
+    turn_seconds: float = 0.001

@@ -46,7 +46,8 @@ def begin_stream(connection: "Connection", stream_id: int, flags: int, block: by
         connection.await_message(stream_id, head)
         return
     if head is None:
-        connection.patience.spend(_LARGE_COST)
+        # A short block of many references to a long field is work for nothing.
+        connection.patience.spend(_LARGE_COST * connection.blocks.excess)
         _refuse(
             connection, stream_id, (Code.RESOURCE_EXHAUSTED, _too_large(connection)), ended=ended
         )

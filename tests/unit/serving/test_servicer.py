@@ -7,7 +7,7 @@ import pytest
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import AliasNotFound, FieldInvalid, ModelNotFound, VersionNotFound
-from serving.errors import ModelNotServable, ModelRunFailed, TensorInvalid
+from serving.errors import ModelNotServable, ModelRunFailed, RunQueueFull, TensorInvalid
 from serving.policy import ServingPolicy
 from serving.predictor import Predictor
 from serving.reconciler import Reconciler
@@ -230,3 +230,16 @@ async def test_inference_goes_on_while_a_slow_model_runs(
     assert value_of(await infer(servicer, request())) == 2.5
     gate.set()
     assert await slow
+
+
+async def test_slow_calls_wait_for_threads_within_a_bound(reconciler: Reconciler) -> None:
+    few = Predictor(reconciler, ServingPolicy(slow_run_threads=1, slow_runs_waiting=1))
+    gate = threading.Event()
+    running = [asyncio.create_task(few.run_aside(gate.wait)) for _ in range(2)]
+    await asyncio.sleep(0)  # both have asked for a thread
+    with pytest.raises(RunQueueFull, match="try again"):
+        await few.run_aside(gate.wait)
+    gate.set()
+    assert await asyncio.gather(*running) == [True, True]
+    assert await few.run_aside(gate.wait)
+    few.close()

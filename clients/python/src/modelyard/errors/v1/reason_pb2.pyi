@@ -88,11 +88,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a model that is being loaded; the call may be repeated."""
     REASON_MODEL_RUN_FAILED: _Reason.ValueType  # 63
     """Marks a model that failed on legal input."""
-    REASON_BATCH_QUEUE_FULL: _Reason.ValueType  # 68
+    REASON_BATCH_QUEUE_FULL: _Reason.ValueType  # 64
     """Marks a model with more requests than it can join and run; the call may be repeated."""
-    REASON_WAIT_TIMEOUT: _Reason.ValueType  # 70
+    REASON_RUN_QUEUE_FULL: _Reason.ValueType  # 65
+    """Marks a model that takes long, with too many requests waiting; the call may be repeated."""
+    REASON_WAIT_TIMEOUT: _Reason.ValueType  # 66
     """Marks a request that waited longer than its parameter `timeout` allows."""
-    REASON_REGION_NOT_FOUND: _Reason.ValueType  # 71
+    REASON_REGION_NOT_FOUND: _Reason.ValueType  # 67
     """Marks a region of shared memory that is not registered."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
@@ -167,10 +169,12 @@ REASON_MODEL_LOADING: Reason.ValueType  # 62
 """Marks a model that is being loaded; the call may be repeated."""
 REASON_MODEL_RUN_FAILED: Reason.ValueType  # 63
 """Marks a model that failed on legal input."""
-REASON_BATCH_QUEUE_FULL: Reason.ValueType  # 68
+REASON_BATCH_QUEUE_FULL: Reason.ValueType  # 64
 """Marks a model with more requests than it can join and run; the call may be repeated."""
-REASON_WAIT_TIMEOUT: Reason.ValueType  # 70
+REASON_RUN_QUEUE_FULL: Reason.ValueType  # 65
+"""Marks a model that takes long, with too many requests waiting; the call may be repeated."""
+REASON_WAIT_TIMEOUT: Reason.ValueType  # 66
 """Marks a request that waited longer than its parameter `timeout` allows."""
-REASON_REGION_NOT_FOUND: Reason.ValueType  # 71
+REASON_REGION_NOT_FOUND: Reason.ValueType  # 67
 """Marks a region of shared memory that is not registered."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
