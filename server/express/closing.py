@@ -1,5 +1,6 @@
 """How a connection ends: drained, refused, or without a word."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from server.express.frames import (
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 _DRAINED = b"drained\0"
+_LINGER_SECONDS = 0.5
 
 
 class Closing:
@@ -32,6 +34,7 @@ class Closing:
         self._connection = connection
         self.is_draining = False
         self.is_closed = False
+        self._lingering: asyncio.TimerHandle | None = None
 
     def drain(self) -> None:
         """Ask the peer to open no more calls.
@@ -55,13 +58,30 @@ class Closing:
         self.close(fault.code, fault.limit)
 
     def close(self, code: int = NO_ERROR, text: str = "") -> None:
-        """Say goodbye, send what is written, and close."""
+        """Say goodbye, send what is written, and close.
+
+        What the peer still sends is read and dropped for a moment: a socket that is closed
+        with something unread resets the peer's, and our last words are lost.
+        """
         if self.is_closed:
             return
+        connection = self._connection
         self._say_goodbye(code, text)
-        self._connection.flush()
+        connection.flush()
+        connection.reading.resume_all()
         self.is_closed = True
-        self._connection.transport.close()
+        transport = connection.transport
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        self._lingering = connection.loop.call_later(_LINGER_SECONDS, transport.abort)
+
+    def end(self) -> None:
+        """Take note that the connection is gone."""
+        self.is_closed = True
+        if self._lingering:
+            self._lingering.cancel()
 
     def abort(self, limit: str) -> None:
         """Close without waiting for a peer that takes nothing."""

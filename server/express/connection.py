@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - given by asyncio
         """End every call that is open."""
-        self.closing.is_closed = True
+        self.closing.end()
         self.outbox.resumed.set()
         self.table.drop_all()
         self.server.lose_connection(self)

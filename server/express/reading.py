@@ -23,6 +23,11 @@ class Reading:
             self._connection.transport.pause_reading()
         self._reasons.add(reason)
 
+    def resume_all(self) -> None:
+        """Read on whatever the reasons were."""
+        for reason in list(self._reasons):
+            self.resume(reason)
+
     def resume(self, reason: str) -> None:
         """Read on if no other reason is left."""
         self._reasons.discard(reason)

@@ -39,6 +39,9 @@ class Wire:
     def resume_reading(self) -> None:
         self.state.add("reading")
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def close(self) -> None:
         self.state.add("closed")
 
