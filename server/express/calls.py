@@ -61,7 +61,7 @@ async def run_call(stream: "Stream", request: Any = None) -> None:
     context = stream.context
     try:
         details = CallDetails(stream.head.shape.path, stream.head.metadata)
-        handler = await stream.connection.routes.intercept(stream.route, details)
+        handler = await stream.connection.server.routes.intercept(stream.route, details)
         if handler is None:
             context.status_code = Code.UNIMPLEMENTED
         else:

@@ -30,6 +30,8 @@ class Closing:
         is_closed: Whether nothing is said any more.
     """
 
+    __slots__ = ("_connection", "_lingering", "is_closed", "is_draining")
+
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self.is_draining = False

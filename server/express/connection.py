@@ -6,6 +6,8 @@ and the answer joins those of the same burst. Everything else leaves that way ea
 """
 
 import asyncio
+import struct
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from server.express import control, inline
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from server.express.server import ExpressServer
 
 _unpack_header = HEADER.unpack_from
-_unpack_prefix = PREFIX.unpack_from
+# The head of a frame, and of a message if it is DATA; any frame on the quick way is that long.
+_unpack_heads = struct.Struct(HEADER.format + PREFIX.format.removeprefix(">")).unpack_from
+_HEADS_BYTES = HEADER_BYTES + PREFIX_BYTES
 _WRITE_BUFFER_BYTES = 1 << 20
 _CALLS_BETWEEN_CLOCKS = 15
 
@@ -60,16 +64,42 @@ class Connection(asyncio.Protocol):
         greeting: How far the beginning has come.
         closing: How the connection ends.
         reading: Whether it is read.
+        spare_context: One that the last call left as it was, for the next call.
         unacknowledged_bytes: What came and is not given back to the peer's window yet.
-        heard_at: When anything came, in seconds of the loop's clock.
+        heard_at: When anything came, in seconds of the monotonic clock.
     """
 
+    # Many connections are answered in a row: the less memory each touches, the better.
+    __slots__ = (
+        "_begun",
+        "_buffer",
+        "_flush_wanted",
+        "_held_bytes",
+        "_in_burst",
+        "_window_share_bytes",
+        "blocks",
+        "closing",
+        "greeting",
+        "heard_at",
+        "is_encrypted",
+        "limits",
+        "loop",
+        "outbox",
+        "patience",
+        "peer",
+        "quiet_at",
+        "reading",
+        "server",
+        "spare_context",
+        "table",
+        "transport",
+        "unacknowledged_bytes",
+    )
     transport: asyncio.Transport
 
     def __init__(self, server: "ExpressServer", *, is_encrypted: bool) -> None:
         self.server = server
         self.limits = server.limits
-        self.routes = server.routes
         self.loop = asyncio.get_running_loop()
         self.is_encrypted = is_encrypted
         self.peer = ""
@@ -79,14 +109,16 @@ class Connection(asyncio.Protocol):
         self.patience = Patience(self.limits)
         self.greeting = control.Greeting()
         self.closing = Closing(self)
-        self.heard_at = self.begun_at = self.quiet_at = self.loop.time()
+        self.heard_at = self.quiet_at = monotonic()
         self._buffer = b""
         self._begun: list[int] = []
         self.unacknowledged_bytes = 0
+        self._window_share_bytes = self.limits.connection_window_bytes // 2
         self._held_bytes = 0
         self._in_burst = False
         self._flush_wanted = False
         self.reading = Reading(self)
+        self.spare_context: Context | None = None
 
     # What the transport says.
 
@@ -100,17 +132,27 @@ class Connection(asyncio.Protocol):
             self.closing.refuse(ConnectionFault(ENHANCE_YOUR_CALM, "connections"))
 
     def data_received(self, data: bytes) -> None:
+        """Keep what came until everybody's has come, see `Turns`."""
+        self._buffer = self._buffer + data if self._buffer else data
+        self.server.turns.ask(self)
+
+    def take_turn(self) -> None:
         """Take what came; answer what can be answered; write once."""
         if self.closing.is_closed:
             return
-        self.heard_at = self.loop.time()
-        buffer = self._buffer + data if self._buffer else data
+        if self.reading.is_paused:
+            self.reading.resume("turn")
+        self.heard_at = monotonic()
+        buffer = self._buffer
         self._in_burst = True
         try:
-            start = self.greeting.read(buffer)
+            start = 0 if self.greeting.is_over else self.greeting.read(buffer)
             stop = 0 if start is None else self._take_frames(buffer, start)
             self._buffer = buffer[stop:]
-            self._end_burst()
+            if self._begun:
+                self._end_begun()
+            if self.unacknowledged_bytes > self._window_share_bytes:
+                self._open_window()
         except ConnectionFault as fault:
             self.closing.refuse(fault)
         finally:
@@ -126,7 +168,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more while the peer reads nothing: what it asks for would pile up."""
-        self.outbox.pause(self.loop.time())
+        self.outbox.pause(monotonic())
         self.reading.pause("peer")
 
     def resume_writing(self) -> None:
@@ -138,11 +180,17 @@ class Connection(asyncio.Protocol):
 
     def _take_frames(self, buffer: bytes, position: int) -> int:  # noqa: C901 - calls cost
         """Take whole frames apart, and return where the first that is not whole begins."""
-        table, blocks = self.table, self.blocks
+        table, blocks, begun = self.table, self.blocks, self._begun
+        takes_calls = self.greeting.is_over and not self.closing.is_draining
+        most_streams = self.limits.streams
         entries = table.entries
         end, answered = len(buffer), 0
         while end - position >= HEADER_BYTES:
-            high, low, kind, flags, stream_id = _unpack_header(buffer, position)
+            if end - position >= _HEADS_BYTES:
+                high, low, kind, flags, stream_id, packed, length = _unpack_heads(buffer, position)
+            else:
+                high, low, kind, flags, stream_id = _unpack_header(buffer, position)
+                packed, length = 1, 0
             size = high << 8 | low
             if size > LEAST_MAX_FRAME:
                 raise ConnectionFault(FRAME_SIZE_ERROR, "frame-size")
@@ -151,23 +199,29 @@ class Connection(asyncio.Protocol):
             if stop > end:
                 break
             position = stop
-            if kind == DATA and flags == END_STREAM and size >= PREFIX_BYTES:
+            if kind == DATA and flags == END_STREAM and length == size - PREFIX_BYTES:
                 head = entries.get(stream_id)
-                if isinstance(head, RequestHead) and not blocks.open_stream:
-                    packed, length = _unpack_prefix(buffer, start)
-                    if length == size - PREFIX_BYTES and not packed:
-                        del entries[stream_id]
-                        self.unacknowledged_bytes += size
-                        inline.answer(self, stream_id, head, buffer[start + PREFIX_BYTES : stop])
-                        answered += 1
-                        if not answered & _CALLS_BETWEEN_CLOCKS and self._is_turn_over():
-                            break
-                        continue
+                if isinstance(head, RequestHead) and not packed and not blocks.open_stream:
+                    del entries[stream_id]
+                    self.unacknowledged_bytes += size
+                    inline.answer(self, stream_id, head, buffer[start + PREFIX_BYTES : stop])
+                    answered += 1
+                    if not answered & _CALLS_BETWEEN_CLOCKS and self._is_turn_over():
+                        break
+                    continue
             elif kind == HEADERS and flags == END_HEADERS and not blocks.open_stream:
                 head = blocks.known.get(buffer[start:stop])
-                if head is not None and head.is_quick and self._may_begin(stream_id):
+                if (
+                    head is not None
+                    and head.is_quick
+                    and table.last_id < stream_id <= STREAM_ID_MASK
+                    and stream_id & 1
+                    and len(entries) < most_streams
+                    and takes_calls
+                ):
                     table.last_id = stream_id
-                    self.await_message(stream_id, head)
+                    entries[stream_id] = head
+                    begun.append(stream_id)
                     continue
             take_frame(self, kind, flags, stream_id & STREAM_ID_MASK, buffer[start:stop])
             if self._is_turn_over():
@@ -175,44 +229,35 @@ class Connection(asyncio.Protocol):
         self.patience.earned += answered
         return position
 
-    def _may_begin(self, stream_id: int) -> bool:
-        """Tell whether there is nothing to be said against a new stream of that id."""
-        table = self.table
-        return (
-            table.last_id < stream_id <= STREAM_ID_MASK
-            and stream_id & 1 == 1
-            and len(table.entries) < self.limits.streams
-            and self.greeting.is_over
-            and not self.closing.is_draining
-        )
-
     def await_message(self, stream_id: int, head: RequestHead) -> None:
         """Keep the head of a call that is answered at once, until its message has come."""
         self.table.entries[stream_id] = head
         self._begun.append(stream_id)
 
     def _is_turn_over(self) -> bool:
-        """Tell whether others should have their turn; if so, come back after theirs."""
-        if self.loop.time() - self.heard_at < self.limits.turn_seconds:
+        """Tell whether others should have their turn; if so, come back after theirs.
+
+        The loop's own clock would not do: uvloop reads it once for all it does in a row.
+        """
+        if monotonic() - self.heard_at < self.limits.turn_seconds:
             return False
         self.reading.pause("turn")
-        self.loop.call_soon(self._take_next_turn)
+        self.server.turns.ask(self)
         return True
 
-    def _take_next_turn(self) -> None:
-        self.reading.resume("turn")
-        self.data_received(b"")
-
-    def _end_burst(self) -> None:
-        """Do what is done once for all the frames of a burst."""
+    def _end_begun(self) -> None:
+        """Make streams of the heads whose messages have not come at once."""
         for stream_id in self._begun:
-            self.table.find(stream_id)  # a head whose message did not come becomes a stream
+            if stream_id in self.table.entries:
+                self.table.find(stream_id)
         self._begun.clear()
-        if self.unacknowledged_bytes > self.limits.connection_window_bytes // 2:
-            if self.unacknowledged_bytes > self.limits.connection_window_bytes:
-                raise ConnectionFault(FLOW_CONTROL_ERROR, "connection-window")
-            self.outbox.open_window(0, self.unacknowledged_bytes)
-            self.unacknowledged_bytes = 0
+
+    def _open_window(self) -> None:
+        """Let the peer send as much as has come."""
+        if self.unacknowledged_bytes > self.limits.connection_window_bytes:
+            raise ConnectionFault(FLOW_CONTROL_ERROR, "connection-window")
+        self.outbox.open_window(0, self.unacknowledged_bytes)
+        self.unacknowledged_bytes = 0
 
     def make_stream(self, stream_id: int, head: RequestHead) -> Stream:
         """Make a stream of a head whose message has not come at once."""
@@ -235,7 +280,7 @@ class Connection(asyncio.Protocol):
 
     def note_quiet(self) -> None:
         """Take note that no call is open any more."""
-        self.quiet_at = self.loop.time()
+        self.quiet_at = monotonic()
         self.server.note_quiet()
 
     # What is sent.

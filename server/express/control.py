@@ -50,6 +50,8 @@ class Greeting:
         is_over: Whether both have come.
     """
 
+    __slots__ = ("_has_preface", "is_over")
+
     def __init__(self) -> None:
         self._has_preface = False
         self.is_over = False

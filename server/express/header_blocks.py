@@ -30,6 +30,17 @@ class HeaderBlocks:
         open_flags: The flags of the frame that began it.
     """
 
+    __slots__ = (
+        "_decoder",
+        "_most_bytes",
+        "_pieces",
+        "_routes",
+        "_shapes",
+        "known",
+        "open_flags",
+        "open_stream",
+    )
+
     def __init__(self, routes: Routes, most_bytes: int) -> None:
         self._routes = routes
         self._most_bytes = most_bytes

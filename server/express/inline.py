@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def answer(connection: "Connection", stream_id: int, head: RequestHead, message: bytes) -> None:
     """Answer a call whose request came in one piece, or begin what has to go on in a task."""
     route: Any = head.shape.route
-    context = Context(connection, head)
+    context = connection.spare_context or Context(connection, head)
+    connection.spare_context = None
+    context.head = head
     try:
         request = route.deserialize(message)
     except Exception:  # noqa: BLE001 - whatever the method's own function raises
@@ -26,6 +28,7 @@ def answer(connection: "Connection", stream_id: int, head: RequestHead, message:
         outcome = route.inline(request, context)
         is_ordinary = outcome.__class__ is route.answer_class and not context.is_touched
         if is_ordinary and connection.outbox.send_answer(stream_id, route.serialize(outcome)):
+            connection.spare_context = context  # nobody touched it
             return
     except Exception as error:  # noqa: BLE001 - is raised again inside of the interceptors
         outcome = error

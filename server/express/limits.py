@@ -29,6 +29,7 @@ class Limits:
         patience: How many frames in a row that do no work (pings, settings, resets, empty
             data and the like) are borne; answered calls and passing seconds restore it.
         patience_per_second: How many more are borne each second.
+        linger_seconds: How long the server stays awake after a call, for the next one.
         turn_seconds: How long a connection may be answered before others have their turn.
     """
 
@@ -49,4 +50,5 @@ class Limits:
     idle_seconds: float = 3600.0
     patience: int = 1000
     patience_per_second: int = 500
+    linger_seconds: float = 0.0001
     turn_seconds: float = 0.001

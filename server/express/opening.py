@@ -90,7 +90,9 @@ def _find(connection: "Connection", head: RequestHead) -> Route | tuple[Code, st
         return Code.UNIMPLEMENTED, f"grpc-encoding must be one of {', '.join(sorted(ENCODINGS))}"
     if connection.server.open_calls >= connection.limits.calls:
         return Code.RESOURCE_EXHAUSTED, "the server has too many calls at hand; try again soon"
-    route = head.shape.route or connection.routes.find(CallDetails(head.shape.path, head.metadata))
+    route = head.shape.route or connection.server.routes.find(
+        CallDetails(head.shape.path, head.metadata)
+    )
     return route or (Code.UNIMPLEMENTED, "Method not found!")
 
 

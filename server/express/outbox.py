@@ -1,6 +1,7 @@
 """What a connection sends: frames in order, within the peer's windows, one write a burst."""
 
 import asyncio
+import struct
 from typing import TYPE_CHECKING
 
 import grpc
@@ -12,7 +13,6 @@ from server.express.frames import (
     END_STREAM,
     FIRST_WINDOW,
     FLOW_CONTROL_ERROR,
-    HEADER,
     HEADER_TABLE_SIZE,
     HEADERS,
     INITIAL_WINDOW_SIZE,
@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 _HEAD = ResponseBlocks.HEAD
 _TAIL = ResponseBlocks.TAIL
 _FLUSH_BYTES = 1 << 16
-_HEAD_BYTES = len(_HEAD)
-_TAIL_BYTES = len(_TAIL)
+# All that is before the message of an ordinary answer: HEADERS, the head of DATA, the prefix.
+_pack_before = struct.Struct(f">HBBBI{len(_HEAD)}sHBBBIBI").pack
+_HEADERS_HEAD = (0, len(_HEAD), HEADERS, END_HEADERS)
+# And what is behind it: the trailers.
+_pack_after = struct.Struct(f">HBBBI{len(_TAIL)}s").pack
+_TRAILERS_HEAD = (0, len(_TAIL), HEADERS, END_HEADERS | END_STREAM)
 
 
 class Outbox:
@@ -53,6 +57,20 @@ class Outbox:
         resumed: Is set while it does.
         pieces_bytes: How much goes out with the next flush.
     """
+
+    __slots__ = (
+        "_blocks",
+        "_connection",
+        "_max_frame",
+        "_paused_at",
+        "blocked",
+        "first_window",
+        "is_paused",
+        "pieces",
+        "pieces_bytes",
+        "resumed",
+        "window",
+    )
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
@@ -104,17 +122,13 @@ class Outbox:
         ):
             return False
         self.window -= size
-        self.pieces.append(
-            b"%b%b%b\x00%b%b%b%b"
-            % (
-                HEADER.pack(0, _HEAD_BYTES, HEADERS, END_HEADERS, stream_id),
-                _HEAD,
-                HEADER.pack(size >> 8, size & 0xFF, DATA, 0, stream_id),
-                (size - PREFIX_BYTES).to_bytes(4, "big"),
-                body,
-                HEADER.pack(0, _TAIL_BYTES, HEADERS, END_HEADERS | END_STREAM, stream_id),
-                _TAIL,
-            )
+        high, low, length = size >> 8, size & 0xFF, size - PREFIX_BYTES
+        self.pieces += (
+            _pack_before(
+                *_HEADERS_HEAD, stream_id, _HEAD, high, low, DATA, 0, stream_id, 0, length
+            ),
+            body,
+            _pack_after(*_TRAILERS_HEAD, stream_id, _TAIL),
         )
         self._grow(size)
         return True
@@ -226,7 +240,7 @@ class Outbox:
         self.pump_blocked()
 
     def is_paused_since(self, then: float) -> bool:
-        """Tell whether the socket has taken nothing since that time of the loop's clock."""
+        """Tell whether the socket has taken nothing since that time of the monotonic clock."""
         return self.is_paused and self._paused_at <= then
 
     def forget(self, stream_id: int) -> None:

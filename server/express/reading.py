@@ -11,17 +11,24 @@ class Reading:
 
     Args:
         connection: Of what.
+
+    Attributes:
+        is_paused: Whether there is a reason not to read.
     """
+
+    __slots__ = ("_connection", "_reasons", "is_paused")
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._reasons: set[str] = set()
+        self.is_paused = False
 
     def pause(self, reason: str) -> None:
         """Read no more until that reason is gone."""
         if not self._reasons and not self._connection.closing.is_closed:
             self._connection.transport.pause_reading()
         self._reasons.add(reason)
+        self.is_paused = True
 
     def resume_all(self) -> None:
         """Read on whatever the reasons were."""
@@ -31,5 +38,6 @@ class Reading:
     def resume(self, reason: str) -> None:
         """Read on if no other reason is left."""
         self._reasons.discard(reason)
-        if not self._reasons and not self._connection.closing.is_closed:
+        self.is_paused = bool(self._reasons)
+        if not self.is_paused and not self._connection.closing.is_closed:
             self._connection.transport.resume_reading()

@@ -19,6 +19,7 @@ from server.express.connection import Connection
 from server.express.limits import Limits
 from server.express.ports import bind
 from server.express.routes import Handler, Routes
+from server.express.turns import Turns
 from server.express.watch import watch
 
 _BACKLOG = 1024
@@ -50,6 +51,7 @@ class ExpressServer:
         connections: Those that are open.
         open_calls: How many calls are not answered yet, those that are answered at once
             not among them.
+        turns: Who is answered when.
         refusals: How often each limit or rule was broken, by its name.
     """
 
@@ -61,6 +63,7 @@ class ExpressServer:
         self.connections: set[Connection] = set()
         self.open_calls = 0
         self.refusals: Counter[str] = Counter()
+        self.turns = Turns(limits.linger_seconds)
         self._reuse_port = reuse_port
         self._held_bytes = 0
         self._ports: list[tuple[list[socket.socket], ssl.SSLContext | None]] = []

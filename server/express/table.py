@@ -26,6 +26,8 @@ class StreamTable:
         last_id: The highest id that the peer has used.
     """
 
+    __slots__ = ("_connection", "_resets", "_server", "entries", "last_id")
+
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._server = connection.server

@@ -21,7 +21,7 @@ async def watch(server: "ExpressServer") -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         for connection in list(server.connections):
-            inspect(connection, connection.loop.time())
+            inspect(connection, time.monotonic())
 
 
 def inspect(connection: "Connection", now: float) -> None:
@@ -29,12 +29,12 @@ def inspect(connection: "Connection", now: float) -> None:
 
     Args:
         connection: Which.
-        now: The time of the loop's clock, in seconds.
+        now: The time of the monotonic clock, in seconds.
     """
     limits = connection.limits
     connection.patience.restore(limits.patience_per_second)
     silent_seconds = now - connection.heard_at
-    if not connection.greeting.is_over and now - connection.begun_at > limits.handshake_seconds:
+    if not connection.greeting.is_over and now - connection.quiet_at > limits.handshake_seconds:
         connection.closing.close(SETTINGS_TIMEOUT, "handshake")
     elif connection.has_partial_frame and silent_seconds > limits.request_seconds:
         connection.closing.abort("half-sent")

@@ -25,8 +25,9 @@ class RequestIdInterceptor(AroundInterceptor):
 
         def answer(request: Any, context: Any) -> Any:
             answered = behavior(request, context)
-            if given := _find_given(context):
-                context.set_trailing_metadata(((HEADER, given),))
+            for key, _ in context.invocation_metadata():
+                if key == HEADER and (given := _find_given(context)):
+                    context.set_trailing_metadata(((HEADER, given),))
             return answered
 
         return answer

@@ -27,6 +27,7 @@ async def feed(pieces: list[bytes]) -> None:
     connection.connection_made(wire)  # type: ignore[arg-type] # as good as a transport
     for piece in pieces:
         connection.data_received(piece)
+        connection.take_turn()
         await asyncio.sleep(0)  # a turn of the loop for the handlers, as between two reads
     _check_frames(wire.written)
     connection.connection_lost(None)

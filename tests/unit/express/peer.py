@@ -72,11 +72,12 @@ class Peer:
         self._last_id = -1
 
     def greet(self) -> "Peer":
-        self.connection.data_received(frames.PREFACE + frames.pack_settings({}))
+        self.send(frames.PREFACE, frames.pack_settings({}))
         return self
 
     def send(self, *pieces: bytes) -> None:
         self.connection.data_received(b"".join(pieces))
+        self.connection.take_turn()
 
     def open_call(self, path: str = INLINE, *fields: tuple[bytes, bytes]) -> tuple[int, bytes]:
         """Return the id of the next stream, and its HEADERS."""
