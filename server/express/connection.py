@@ -30,6 +30,7 @@ from server.express.frames import (
 )
 from server.express.header_blocks import HeaderBlocks
 from server.express.heads import RequestHead
+from server.express.inbox import Inbox
 from server.express.messages import PREFIX, PREFIX_BYTES
 from server.express.outbox import Outbox
 from server.express.patience import Patience
@@ -45,7 +46,7 @@ _unpack_header = HEADER.unpack_from
 _unpack_heads = struct.Struct(HEADER.format + PREFIX.format.removeprefix(">")).unpack_from
 _HEADS_BYTES = HEADER_BYTES + PREFIX_BYTES
 _WRITE_BUFFER_BYTES = 1 << 20
-_CALLS_BETWEEN_CLOCKS = 15
+_CALLS_BETWEEN_CLOCKS = 7
 
 
 class Connection(asyncio.Protocol):
@@ -72,10 +73,10 @@ class Connection(asyncio.Protocol):
     # Many connections are answered in a row: the less memory each touches, the better.
     __slots__ = (
         "_begun",
-        "_buffer",
         "_flush_wanted",
         "_held_bytes",
         "_in_burst",
+        "_inbox",
         "_window_share_bytes",
         "blocks",
         "closing",
@@ -110,7 +111,7 @@ class Connection(asyncio.Protocol):
         self.greeting = control.Greeting()
         self.closing = Closing(self)
         self.heard_at = self.quiet_at = monotonic()
-        self._buffer = b""
+        self._inbox = Inbox()
         self._begun: list[int] = []
         self.unacknowledged_bytes = 0
         self._window_share_bytes = self.limits.connection_window_bytes // 2
@@ -133,7 +134,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep what came until everybody's has come, see `Turns`."""
-        self._buffer = self._buffer + data if self._buffer else data
+        if self._inbox.add(data):
+            self.reading.pause("turn")  # or all of it is read before anybody else's
         self.server.turns.ask(self)
 
     def take_turn(self) -> None:
@@ -143,12 +145,12 @@ class Connection(asyncio.Protocol):
         if self.reading.is_paused:
             self.reading.resume("turn")
         self.heard_at = monotonic()
-        buffer = self._buffer
+        inbox = self._inbox
         self._in_burst = True
         try:
-            start = 0 if self.greeting.is_over else self.greeting.read(buffer)
-            stop = 0 if start is None else self._take_frames(buffer, start)
-            self._buffer = buffer[stop:]
+            start = inbox.position if self.greeting.is_over else self.greeting.read(inbox.data)
+            if start is not None:
+                inbox.finish(self._take_frames(inbox.data, start))
             if self._begun:
                 self._end_begun()
             if self.unacknowledged_bytes > self._window_share_bytes:
@@ -270,7 +272,7 @@ class Connection(asyncio.Protocol):
     @property
     def has_partial_frame(self) -> bool:
         """Whether a frame has begun that is not whole yet."""
-        return bool(self._buffer) or bool(self.blocks.open_stream)
+        return bool(self._inbox.data) or bool(self.blocks.open_stream)
 
     def hold(self, change_bytes: int) -> bool:
         """Account for bytes that are kept of calls; tell whether they may grow to that."""
@@ -282,8 +284,6 @@ class Connection(asyncio.Protocol):
         """Take note that no call is open any more."""
         self.quiet_at = monotonic()
         self.server.note_quiet()
-
-    # What is sent.
 
     def want_flush(self) -> None:
         """Have what is in the outbox written: at the end of the burst, or soon."""

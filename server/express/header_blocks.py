@@ -7,7 +7,7 @@ from server.express.frames import (
     ConnectionFault,
 )
 from server.express.heads import RequestHead, Shape, check_order, split_fields
-from server.express.hpack import Decoder, Field, HpackInvalid
+from server.express.hpack import Decoder, Field, HpackBomb, HpackInvalid
 from server.express.routes import Routes
 
 _MOST_KNOWN = 64
@@ -117,9 +117,11 @@ class HeaderBlocks:
         """Decode a block, or return None if it is larger than allowed.
 
         Raises:
-            ConnectionFault: It can't be decoded.
+            ConnectionFault: It can't be decoded, or is a bomb.
         """
         try:
             return self._decoder.decode(block, self._most_bytes)
         except HpackInvalid as error:
             raise ConnectionFault(COMPRESSION_ERROR, "hpack") from error
+        except HpackBomb as error:
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "header-list") from error

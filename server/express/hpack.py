@@ -25,10 +25,16 @@ _STATIC_FIELDS: Final = len(_STATIC)
 _ENTRY_BYTES: Final = 32
 _LONGEST_INTEGER: Final = 5
 _NO_INDEX: Final = b"\x00"
+# A list that is that many times too large is no mistake: it is not decoded to its end.
+_BOMB: Final = 4
 
 
 class HpackInvalid(Exception):
     """A header block is not what RFC 7541 says; the connection can't go on."""
+
+
+class HpackBomb(Exception):
+    """A header block grows out of all proportion; the connection can't go on."""
 
 
 class Decoder:
@@ -49,7 +55,9 @@ class Decoder:
         self.changes = 0
         self.list_bytes = 0
 
-    def decode(self, block: bytes, most_bytes: int) -> list[Field] | None:
+    def decode(  # noqa: C901 - one loop, and each call costs
+        self, block: bytes, most_bytes: int
+    ) -> list[Field] | None:
         """Decode a block.
 
         Args:
@@ -61,6 +69,7 @@ class Decoder:
 
         Raises:
             HpackInvalid: It can't be decoded.
+            HpackBomb: Its list is several times too large; it was not decoded to its end.
         """
         fields: list[Field] = []
         entries = self._entries
@@ -93,6 +102,8 @@ class Decoder:
                 size += len(field[0]) + len(field[1]) + _ENTRY_BYTES
                 if size <= most_bytes:
                     fields.append(field)
+                elif size > _BOMB * most_bytes:
+                    raise HpackBomb
         except IndexError as error:
             raise HpackInvalid("a block ends inside a field, or names an unknown one") from error
         self.list_bytes = size

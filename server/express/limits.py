@@ -51,4 +51,4 @@ class Limits:
     patience: int = 1000
     patience_per_second: int = 500
     linger_seconds: float = 0.0001
-    turn_seconds: float = 0.001
+    turn_seconds: float = 0.0003
