@@ -4,6 +4,7 @@ Read `serve` from top to bottom to know the system.
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -102,6 +103,8 @@ async def serve(
         await server.start()
         stack.push_async_callback(_drain, server, health, followers, settings)
         health.set_all(SERVING)
+        # What start-up made stays: collections that look at it all again hold up calls.
+        gc.freeze()
         yield Serving(address, broken)
 
 

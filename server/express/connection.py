@@ -134,6 +134,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep what came until everybody's has come, see `Turns`."""
+        if self.closing.is_closed:
+            return
         if self._inbox.add(data):
             self.reading.pause("turn")  # or all of it is read before anybody else's
         self.server.turns.ask(self)
@@ -142,8 +144,7 @@ class Connection(asyncio.Protocol):
         """Take what came; answer what can be answered; write once."""
         if self.closing.is_closed:
             return
-        if self.reading.is_paused:
-            self.reading.resume("turn")
+        self.reading.resume("turn")
         self.heard_at = monotonic()
         inbox = self._inbox
         self._in_burst = True

@@ -37,6 +37,8 @@ class Reading:
 
     def resume(self, reason: str) -> None:
         """Read on if no other reason is left."""
+        if not self.is_paused:
+            return
         self._reasons.discard(reason)
         self.is_paused = bool(self._reasons)
         if not self.is_paused and not self._connection.closing.is_closed:
