@@ -1,6 +1,7 @@
 """How a connection ends: drained, refused, or without a word."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from server.express.frames import (
@@ -76,7 +77,8 @@ class Closing:
         if not transport.can_write_eof():
             transport.close()
             return
-        transport.write_eof()
+        with suppress(OSError):  # the peer was quicker
+            transport.write_eof()
         self._lingering = connection.loop.call_later(_LINGER_SECONDS, transport.abort)
 
     def end(self) -> None:

@@ -31,7 +31,11 @@ def _bind_path(path: str) -> socket.socket:
     with suppress(FileNotFoundError):
         Path(path).unlink()
     made = socket.socket(socket.AF_UNIX)
-    made.bind(path)
+    try:
+        made.bind(path)
+    except OSError:
+        made.close()
+        raise
     return made
 
 
