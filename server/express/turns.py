@@ -10,8 +10,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import structlog
+
 if TYPE_CHECKING:
     from server.express.connection import Connection
+
+log = structlog.get_logger()
 
 
 class Turns:
@@ -38,7 +42,11 @@ class Turns:
         loop = asyncio.get_running_loop()
         waiting, self._waiting = self._waiting, {}
         for connection in waiting:
-            connection.take_turn()
+            try:
+                connection.take_turn()
+            except Exception:  # a fault of ours must cost nobody else their turn
+                log.exception("a connection failed by a fault of ours")
+                connection.closing.abort("fault")
         now = time.monotonic()
         if waiting:
             self._awake_until = now + self._linger_seconds

@@ -134,6 +134,23 @@ async def test_a_connection_gives_others_their_turn() -> None:
     assert 0 < answered < len(peer.read())
 
 
+async def test_a_fault_of_ours_costs_one_connection() -> None:
+    broken, other = Peer().greet(), Peer().greet()
+    other.connection.server = broken.server  # they share its turns
+
+    broken.connection.blocks = None  # type: ignore[assignment] # what a fault is
+    stream_id, head = broken.open_call()
+    call = head + data_frame(stream_id, REQUEST, is_last=True)
+    for peer in (broken, other):
+        peer.read()
+        peer.connection.data_received(call)
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert "aborted" in broken.wire.state
+    assert broken.server.refusals["fault"] == 1
+    assert any(kind == frames.DATA for kind, *_ in other.read())
+
+
 @pytest.mark.parametrize("grace", [None, 0.0])
 async def test_calls_that_outlast_the_grace_are_ended(grace: float | None) -> None:
     began = asyncio.Event()
