@@ -1,5 +1,6 @@
 """Which services and interceptors there are, in which order and why, and where they listen."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from server.reflection import STANDARD_INFERENCE, add_reflection
 from server.settings import Settings
 from serving.servicer import InferenceServicer
 from training.servicer import DatasetServicer, TrainingServicer
+
+_OWN_DESCRIPTORS = 512
 
 Server = Any
 """What has the registration surface of grpc.aio.Server: theirs, or ours in `express`."""
@@ -81,8 +84,28 @@ def _make_express(settings: Settings, share_port: bool) -> express.ExpressServer
     return express.server(
         interceptors=make_interceptors(settings),
         reuse_port=share_port,
-        limits=express.Limits(message_bytes=settings.max_message_mb << 20),
+        limits=express.Limits(
+            message_bytes=settings.max_message_mb << 20, connections=_count_connections()
+        ),
     )
+
+
+def _count_connections() -> int:
+    """Tell how many connections there may be: the process needs some descriptors itself.
+
+    Without a descriptor left, a connection can be neither taken nor refused.
+    """
+    allowed = express.Limits().connections
+    if sys.platform == "win32":
+        return allowed
+    import resource  # noqa: PLC0415 - is not there on every system
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = allowed + _OWN_DESCRIPTORS
+    if soft < wanted and (hard == resource.RLIM_INFINITY or hard > soft):
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(allowed, max(soft - _OWN_DESCRIPTORS, 1))
 
 
 def _make_grpcio(settings: Settings, share_port: bool) -> aio.Server:  # noqa: FBT001 - the same
