@@ -42,7 +42,7 @@ class AroundInterceptor(aio.ServerInterceptor):
         """Do something before, after, or on the failure of a call."""
         raise NotImplementedError
 
-    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002
+    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002 - for subclasses
         """Say what is done around a call that is answered at once, without a task.
 
         Only calls that succeed end there: one that fails, or has to await something, goes on

@@ -20,7 +20,7 @@ class RequestIdInterceptor(AroundInterceptor):
     The caller is told the id with every failure, and also if it brought one.
     """
 
-    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002
+    def wrap_inline(self, method: str, behavior: Behavior) -> Behavior | None:  # noqa: ARG002 - every method
         """Answer a caller's own id; nobody asks for the id of another call that succeeds."""
 
         def answer(request: Any, context: Any) -> Any:

@@ -5,7 +5,8 @@ import io
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import BinaryIO, TypeAlias
 
 from modelyard.transport import Transport
@@ -28,22 +29,29 @@ class Content:
         start: Where in it the bytes begin.
         size_bytes: How many bytes there are.
         sha256: Their digest, in hexadecimal.
+        lock: Is held while the file is moved and read: a repeated upload may begin before
+            the last read of the first try has ended in its thread.
     """
 
     file: BinaryIO
     start: int
     size_bytes: int
     sha256: str
+    lock: Lock = field(default_factory=Lock, compare=False)
 
     async def chunks(self, transport: Transport, progress: Progress | None) -> AsyncIterator[bytes]:
         """Yield the bytes from the first one on, and tell the progress of what was taken."""
         done = 0
-        self.file.seek(self.start)
-        while chunk := await transport.offload(self.file.read, CHUNK_BYTES):
+        while chunk := await transport.offload(self._read_at, self.start + done):
             yield chunk
             done += len(chunk)
             if progress is not None:
                 progress(done, self.size_bytes)
+
+    def _read_at(self, position: int) -> bytes:
+        with self.lock:
+            self.file.seek(position)
+            return self.file.read(CHUNK_BYTES)
 
 
 @contextmanager
