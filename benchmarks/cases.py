@@ -45,6 +45,7 @@ GRPCIO = "modelyard-grpcio"
 MINIMAL = "minimal"
 MINIMAL_CHECKED = "minimal-checked"
 KSERVE = "kserve"
+KSERVE_TUNED = "kserve-tuned"
 MLSERVER = "mlserver"
 
 SERVERS = {
@@ -53,6 +54,7 @@ SERVERS = {
     MINIMAL: "minimal grpcio server",
     MINIMAL_CHECKED: "the same with checks",
     KSERVE: "KServe SDK",
+    KSERVE_TUNED: "KServe SDK, tuned",
     MLSERVER: "MLServer",
 }
 """Every server and its name for people, in the order of the tables."""

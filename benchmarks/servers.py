@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cases import EXPRESS, GRPCIO, KSERVE, MINIMAL, MINIMAL_CHECKED, MLSERVER
+from benchmarks.cases import (
+    EXPRESS,
+    GRPCIO,
+    KSERVE,
+    KSERVE_TUNED,
+    MINIMAL,
+    MINIMAL_CHECKED,
+    MLSERVER,
+)
 from benchmarks.processes import Child, find_free_port, is_listening
 from modelyard import Client
 
@@ -87,11 +95,13 @@ def _launch_minimal(*arguments: str) -> Callable[[Path, str, int], Child]:
     return launch
 
 
-def _launch_kserve(folder: Path, address: str, core: int) -> Child:
-    python = BUILD / "kserve" / "bin" / "python"
-    return _launch_peer(
-        [python, PEERS / "kserve_server.py", address, MODELS], folder, address, core
-    )
+def _launch_kserve(*arguments: str) -> Callable[[Path, str, int], Child]:
+    def launch(folder: Path, address: str, core: int) -> Child:
+        python = BUILD / "kserve" / "bin" / "python"
+        script = PEERS / "kserve_server.py"
+        return _launch_peer([python, script, address, MODELS, *arguments], folder, address, core)
+
+    return launch
 
 
 def _launch_mlserver(folder: Path, address: str, core: int) -> Child:
@@ -154,6 +164,7 @@ _LAUNCHERS: dict[str, Callable[[Path, str, int], Child]] = {
     GRPCIO: _launch_modelyard("grpcio"),
     MINIMAL: _launch_minimal(),
     MINIMAL_CHECKED: _launch_minimal("--checks"),
-    KSERVE: _launch_kserve,
+    KSERVE: _launch_kserve(),
+    KSERVE_TUNED: _launch_kserve("--tuned"),
     MLSERVER: _launch_mlserver,
 }

@@ -1,13 +1,15 @@
 """A peer: models in the KServe SDK, on ONNX Runtime, behind KServe's own gRPC server.
 
-    python kserve_server.py HOST:PORT MODELS
+    python kserve_server.py HOST:PORT MODELS            as its ModelServer starts by itself
+    python kserve_server.py HOST:PORT MODELS --tuned
 
-Runs in an environment of its own. What is set here is in KServe's favour: uvloop, no line in
-the log for each call, no REST server beside the gRPC one.
+Runs in an environment of its own. Tuned, everything is set in KServe's favour: uvloop, no line
+in the log for each call, no REST server beside the gRPC one.
 """
 
 import logging
-import sys
+import socket
+from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import numpy as np
 import onnxruntime
 import uvloop
 from grpc import aio
-from kserve import InferOutput, InferRequest, InferResponse, Model, ModelRepository
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelRepository, ModelServer
 from kserve.logging import configure_logging
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
@@ -65,8 +67,31 @@ def _decode(array: Any) -> Any:
     return array.astype(np.str_).astype(np.object_) if array.dtype == np.object_ else array
 
 
-async def serve(address: str, repository: ModelRepository) -> None:
-    """Serve until killed, by the parts of KServe's GRPCServer, which itself takes no address."""
+def serve_as_shipped(address: str, models: list[OnnxModel]) -> None:
+    """Serve until killed, by KServe's own start; only the ports are chosen."""
+    ModelServer(http_port=_find_free_port(), grpc_port=int(address.rpartition(":")[2])).start(
+        models
+    )
+
+
+def _find_free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def serve_tuned(address: str, models: list[OnnxModel]) -> None:
+    """Serve until killed, with everything in KServe's favour."""
+    configure_logging()
+    logging.getLogger("kserve").setLevel(logging.WARNING)
+    repository = ModelRepository()
+    for model in models:
+        repository.update(model)
+    uvloop.run(_serve_repository(address, repository))
+
+
+async def _serve_repository(address: str, repository: ModelRepository) -> None:
+    """Serve by the parts of KServe's GRPCServer, which itself takes no address."""
     server = aio.server(
         ThreadPoolExecutor(THREADS),
         interceptors=(LoggingInterceptor(), ExceptionToStatusInterceptor()),
@@ -84,17 +109,19 @@ async def serve(address: str, repository: ModelRepository) -> None:
     await server.wait_for_termination()
 
 
-def main(address: str, models: Path) -> None:
+def main() -> None:
     """Load every model of a folder and serve."""
-    configure_logging()
-    logging.getLogger("kserve").setLevel(logging.WARNING)
-    repository = ModelRepository()
-    for path in models.glob("*.onnx"):
-        model = OnnxModel(path)
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("address")
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--tuned", action="store_true")
+    arguments = parser.parse_args()
+    models = [OnnxModel(path) for path in arguments.models.glob("*.onnx")]
+    for model in models:
         model.load()
-        repository.update(model)
-    uvloop.run(serve(address, repository))
+    serve = serve_tuned if arguments.tuned else serve_as_shipped
+    serve(arguments.address, models)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main()

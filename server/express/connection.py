@@ -141,7 +141,7 @@ class Connection(asyncio.Protocol):
         self.server.turns.ask(self)
 
     def take_turn(self) -> None:
-        """Take what came; answer what can be answered; write once."""
+        """Take what came and answer what can be answered; `flush` is to be called soon."""
         if self.closing.is_closed:
             return
         self.reading.resume("turn")
@@ -160,7 +160,6 @@ class Connection(asyncio.Protocol):
             self.closing.refuse(fault)
         finally:
             self._in_burst = False
-        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - given by asyncio
         """End every call that is open."""

@@ -31,6 +31,7 @@ class Limits:
         patience_per_second: How many more are borne each second.
         linger_seconds: How long the server stays awake after a call, for the next one.
         turn_seconds: How long a connection may be answered before others have their turn.
+        burst_seconds: How long turns follow each other before their answers are written.
     """
 
     message_bytes: int = 64 << 20
@@ -52,3 +53,4 @@ class Limits:
     patience_per_second: int = 500
     linger_seconds: float = 0.0001
     turn_seconds: float = 0.0003
+    burst_seconds: float = 0.001

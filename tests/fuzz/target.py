@@ -28,6 +28,7 @@ async def feed(pieces: list[bytes]) -> None:
     for piece in pieces:
         connection.data_received(piece)
         connection.take_turn()
+        connection.flush()
         await asyncio.sleep(0)  # a turn of the loop for the handlers, as between two reads
     _check_frames(wire.written)
     connection.connection_lost(None)

@@ -78,6 +78,7 @@ class Peer:
     def send(self, *pieces: bytes) -> None:
         self.connection.data_received(b"".join(pieces))
         self.connection.take_turn()
+        self.connection.flush()
 
     def open_call(self, path: str = INLINE, *fields: tuple[bytes, bytes]) -> tuple[int, bytes]:
         """Return the id of the next stream, and its HEADERS."""
