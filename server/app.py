@@ -4,7 +4,6 @@ Read `serve` from top to bottom to know the system.
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -19,6 +18,7 @@ from registry.servicer import RegistryServicer
 from registry.transactions import DATABASE_AWAY, Sessions, begin
 from registry.transfers import ArtifactTransfers
 from server.background import Serving, enter_background
+from server.collector import settle_collector
 from server.database import ChangeListener
 from server.errors import CannotStart
 from server.health import SERVING, HealthServicer
@@ -103,8 +103,7 @@ async def serve(
         await server.start()
         stack.push_async_callback(_drain, server, health, followers, settings)
         health.set_all(SERVING)
-        # What start-up made stays: collections that look at it all again hold up calls.
-        gc.freeze()
+        settle_collector()
         yield Serving(address, broken)
 
 

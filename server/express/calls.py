@@ -48,7 +48,9 @@ def serialize(route: Route, answer: Any) -> bytes:
 
 def start(stream: "Stream", request: Any = None) -> None:
     """Answer a call in a task of its own; see `run_call`."""
-    stream.task = stream.connection.loop.create_task(run_call(stream, request))
+    connection = stream.connection
+    connection.tasks_begun += 1
+    stream.task = connection.loop.create_task(run_call(stream, request))
 
 
 async def run_call(stream: "Stream", request: Any = None) -> None:

@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
         closing: How the connection ends.
         reading: Whether it is read.
         spare_context: One that the last call left as it was, for the next call.
+        tasks_begun: How many calls went on in tasks in this turn.
         unacknowledged_bytes: What came and is not given back to the peer's window yet.
         heard_at: When anything came, in seconds of the monotonic clock.
     """
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
         "server",
         "spare_context",
         "table",
+        "tasks_begun",
         "transport",
         "unacknowledged_bytes",
     )
@@ -113,11 +115,9 @@ class Connection(asyncio.Protocol):
         self.heard_at = self.quiet_at = monotonic()
         self._inbox = Inbox()
         self._begun: list[int] = []
-        self.unacknowledged_bytes = 0
+        self.unacknowledged_bytes = self.tasks_begun = self._held_bytes = 0
         self._window_share_bytes = self.limits.connection_window_bytes // 2
-        self._held_bytes = 0
-        self._in_burst = False
-        self._flush_wanted = False
+        self._in_burst = self._flush_wanted = False
         self.reading = Reading(self)
         self.spare_context: Context | None = None
 
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         if self.closing.is_closed:
             return
         self.reading.resume("turn")
-        self.heard_at = monotonic()
+        self.heard_at, self.tasks_begun = monotonic(), 0
         inbox = self._inbox
         self._in_burst = True
         try:
@@ -166,7 +166,6 @@ class Connection(asyncio.Protocol):
         self.closing.end()
         self.outbox.resumed.set()
         self.table.drop_all()
-        self.server.lose_connection(self)
 
     def pause_writing(self) -> None:
         """Read no more while the peer reads nothing: what it asks for would pile up."""
@@ -241,7 +240,8 @@ class Connection(asyncio.Protocol):
 
         The loop's own clock would not do: uvloop reads it once for all it does in a row.
         """
-        if monotonic() - self.heard_at < self.limits.turn_seconds:
+        is_late = monotonic() - self.heard_at >= self.limits.turn_seconds
+        if not is_late and self.tasks_begun < self.limits.turn_tasks:
             return False
         self.reading.pause("turn")
         self.server.turns.ask(self)

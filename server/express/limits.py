@@ -31,6 +31,7 @@ class Limits:
         patience_per_second: How many more are borne each second.
         linger_seconds: How long the server stays awake after a call, for the next one.
         turn_seconds: How long a connection may be answered before others have their turn.
+        turn_tasks: How many calls that are not answered at once begin in one such turn.
         burst_seconds: How long turns follow each other before their answers are written.
     """
 
@@ -53,4 +54,5 @@ class Limits:
     patience_per_second: int = 500
     linger_seconds: float = 0.0001
     turn_seconds: float = 0.0003
+    turn_tasks: int = 16
     burst_seconds: float = 0.001

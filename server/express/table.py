@@ -1,6 +1,7 @@
 """The open calls of one connection, and what is left of those that ended early."""
 
 from collections import OrderedDict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import grpc
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 _MOST_RESETS_KNOWN = 256
+_DROPPED_AT_ONCE = 16
 
 
 class StreamTable:
@@ -93,10 +95,13 @@ class StreamTable:
         return stream_id in self._resets
 
     def drop_all(self) -> None:
-        """End every stream: the connection is gone."""
-        for stream in self.streams():
-            self.drop(stream)
-        self.entries.clear()
+        """End every stream, some at a time: the connection is gone, but others are there."""
+        for stream_id in list(islice(self.entries, _DROPPED_AT_ONCE)):
+            self.take_reset(stream_id)
+        if self.entries:
+            self._connection.loop.call_soon(self.drop_all)
+        else:
+            self._server.lose_connection(self._connection)
 
     def refuse_all(self, code: grpc.StatusCode, text: str) -> None:
         """End every call with a status."""

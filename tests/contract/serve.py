@@ -8,6 +8,7 @@ import grpc
 import structlog
 import uvloop
 
+from server.collector import settle_collector
 from tests.contract.service import GENERIC_SERVICE, SERVICE, Player
 from tests.contract.transports import SERVED
 
@@ -24,6 +25,7 @@ async def serve(name: str, grace_seconds: float) -> None:
     server.add_generic_rpc_handlers((generic,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    settle_collector()
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     sys.stdout.write(f"{port}\n")
