@@ -74,7 +74,6 @@ class Connection(asyncio.Protocol):
     # Many connections are answered in a row: the less memory each touches, the better.
     __slots__ = (
         "_begun",
-        "_flush_wanted",
         "_held_bytes",
         "_in_burst",
         "_inbox",
@@ -117,7 +116,7 @@ class Connection(asyncio.Protocol):
         self._begun: list[int] = []
         self.unacknowledged_bytes = self.tasks_begun = self._held_bytes = 0
         self._window_share_bytes = self.limits.connection_window_bytes // 2
-        self._in_burst = self._flush_wanted = False
+        self._in_burst = False
         self.reading = Reading(self)
         self.spare_context: Context | None = None
 
@@ -244,7 +243,7 @@ class Connection(asyncio.Protocol):
         if not is_late and self.tasks_begun < self.limits.turn_tasks:
             return False
         self.reading.pause("turn")
-        self.server.turns.ask(self)
+        self.server.turns.ask_again(self)
         return True
 
     def _end_begun(self) -> None:
@@ -287,13 +286,11 @@ class Connection(asyncio.Protocol):
 
     def want_flush(self) -> None:
         """Have what is in the outbox written: at the end of the burst, or soon."""
-        if not self._in_burst and not self._flush_wanted:
-            self._flush_wanted = True
-            self.loop.call_soon(self.flush)
+        if not self._in_burst:
+            self.server.turns.ask_write(self)
 
     def flush(self) -> None:
         """Write what is in the outbox."""
-        self._flush_wanted = False
         data = self.outbox.take()
         if data and not self.closing.is_closed:
             self.transport.write(data)

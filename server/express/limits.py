@@ -54,5 +54,5 @@ class Limits:
     patience_per_second: int = 500
     linger_seconds: float = 0.0001
     turn_seconds: float = 0.0003
-    turn_tasks: int = 16
+    turn_tasks: int = 4
     burst_seconds: float = 0.001

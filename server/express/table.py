@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 _MOST_RESETS_KNOWN = 256
-_DROPPED_AT_ONCE = 16
+_DROPPED_AT_ONCE = 4
 
 
 class StreamTable:

@@ -9,7 +9,7 @@ itself costs more than the answer.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -33,37 +33,57 @@ class Turns:
         self._linger_seconds = linger_seconds
         self._burst_seconds = burst_seconds
         self._waiting: dict[Connection, None] = {}
+        self._waiting_again: dict[Connection, None] = {}
+        self._unwritten: dict[Connection, None] = {}
         self._awake_until = 0.0
-        self._is_lingering = False
+        self._is_awake = False
 
     def ask(self, connection: "Connection") -> None:
         """Have a connection take its turn when all that is ready has been read."""
-        if not self._waiting and not self._is_lingering:
-            asyncio.get_running_loop().call_soon(self._give)
         self._waiting[connection] = None
+        if not self._is_awake:
+            self._wake()
+
+    def ask_again(self, connection: "Connection") -> None:
+        """Have a connection that was not done in its turn take another, after all who wait."""
+        self._waiting_again[connection] = None
+        if not self._is_awake:
+            self._wake()
+
+    def ask_write(self, connection: "Connection") -> None:
+        """Have what a connection sends outside of its turn written, before the next turns."""
+        self._unwritten[connection] = None
+        if not self._is_awake:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._is_awake = True
+        asyncio.get_running_loop().call_soon(self._give)
 
     def _give(self) -> None:
-        loop = asyncio.get_running_loop()
-        waiting, self._waiting = self._waiting, {}
+        unwritten, self._unwritten = self._unwritten, {}
+        _write(unwritten)
+        waiting = self._waiting | self._waiting_again
+        self._waiting, self._waiting_again = {}, {}
         answered: list[Connection] = []
         for connection in waiting:
             _attempt(connection, connection.take_turn)
             answered.append(connection)
             if connection.heard_at - answered[0].heard_at > self._burst_seconds:
                 _write(answered)
+                answered.clear()
         _write(answered)
         now = time.monotonic()
         if waiting:
             self._awake_until = now + self._linger_seconds
-        self._is_lingering = now < self._awake_until
-        if self._is_lingering or self._waiting:
-            loop.call_soon(self._give)
+        self._is_awake = False
+        if now < self._awake_until or self._waiting or self._waiting_again or self._unwritten:
+            self._wake()
 
 
-def _write(answered: "list[Connection]") -> None:
-    for connection in answered:
+def _write(connections: "Iterable[Connection]") -> None:
+    for connection in connections:
         _attempt(connection, connection.flush)
-    answered.clear()
 
 
 def _attempt(connection: "Connection", action: Callable[[], None]) -> None:
