@@ -21,6 +21,9 @@ from registry.schema_names import (
 EXPLAIN, MODEL_VERSION, WARNINGS = 100_001, 100_001, 100_002
 """Our own fields, far above those of columns and outputs."""
 
+CLASS_VALUES = 1
+"""The field of the list in the messages by class."""
+
 _Field = FieldDescriptorProto
 _TYPES = {
     "BOOL": _Field.TYPE_BOOL,
@@ -47,7 +50,7 @@ def build_file(schema: ModelSchema) -> FileDescriptorProto:
         _add_response(file.message_type.add(name=f"{method}Response"), schema, package, many=many)
     if any(field.column.is_by_class for field in schema.outputs):
         by_class = file.message_type.add(name="ClassProbabilities")
-        _add_field(by_class, "values", 1, _Field.TYPE_DOUBLE, many=True)
+        _add_field(by_class, "values", CLASS_VALUES, _Field.TYPE_DOUBLE, many=True)
     _add_warning(file.message_type.add(name="Warning"))
     service = file.service.add(name=short_service_of(schema.model_id))
     for method in METHODS:
@@ -138,7 +141,8 @@ def _add_presence(message: DescriptorProto) -> None:
 
 
 def _oneof_names(name: str) -> Iterator[str]:
-    candidate = f"_{name}"
+    # protoc's own names; C++ reserves those with two underscores.
+    candidate = f"X{name}" if name.startswith("_") else f"_{name}"
     while True:
         yield candidate
         candidate = f"X{candidate}"

@@ -136,6 +136,7 @@ def make_plans(
             handle.version.classes,
             handle.version.number,
             types.responses[method],
+            types.by_class,
             many=many,
         )
         plans[method] = MethodPlan(reader, writer, contract, ignored, names)

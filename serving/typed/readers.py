@@ -179,13 +179,14 @@ class BatchReader:
         refuse_unknown(request)
         counts = [column.count_rows(request) for column in self._columns]
         rows = max(counts)
-        first = self._columns[counts.index(rows)].field_name
         if not rows:
+            first = next(column.field_name for column in self._columns if column.field)
             raise InputInvalid([(first, "has no values, and no other column has: send rows")])
         if rows > 1 and rows * self._row_elements > max_elements:
             most = max(1, max_elements // self._row_elements)
+            longest = self._columns[counts.index(rows)].field_name
             problem = f"has {rows} rows; this server takes {most} in one call"
-            raise InputInvalid([(first, problem)])
+            raise InputInvalid([(longest, problem)])
         return rows
 
     def read(self, request: Any, rows: int) -> Feeds:

@@ -30,6 +30,9 @@ class TypedServices(grpc.GenericRpcHandler):
     Args:
         reconciler: Has the view that the services follow.
         predictor: Finds and runs versions.
+
+    Attributes:
+        services: Those that are offered now, by their full names.
     """
 
     def __init__(self, reconciler: Reconciler, predictor: Predictor) -> None:
@@ -37,7 +40,7 @@ class TypedServices(grpc.GenericRpcHandler):
         self._predictor = predictor
         self._listeners: list[Callable[[], None]] = []
         self._seen: dict[str, ServableModel] = {}
-        self._services: dict[str, TypedService] = {}
+        self.services: dict[str, TypedService] = {}
         self._by_package: dict[str, TypedService] = {}
         reconciler.add_listener(self.refresh)
 
@@ -47,7 +50,7 @@ class TypedServices(grpc.GenericRpcHandler):
 
     def list_names(self) -> list[str]:
         """Name every service, for reflection."""
-        return sorted(self._services)
+        return sorted(self.services)
 
     def find_pool(self, name: str) -> DescriptorPool:
         """Find where a file or a symbol is described, for reflection.
@@ -62,7 +65,7 @@ class TypedServices(grpc.GenericRpcHandler):
         """Give the handler of a method."""
         path = handler_call_details.method
         name, _, method = path[1:].rpartition("/")
-        if service := self._services.get(name):
+        if service := self.services.get(name):
             return service.handlers.get(method)
         return self._make_latecomer(name, method) if _PATH.fullmatch(path) else None
 
@@ -90,12 +93,12 @@ class TypedServices(grpc.GenericRpcHandler):
             present = self._by_package.get(package)
             schema = wanted[major].schema if major in wanted else None
             if present and schema != present.schema:
-                del self._services[present.name], self._by_package[package]
+                del self.services[present.name], self._by_package[package]
                 present.forget()
                 changed, present = True, None
             if schema and not present:
                 present = self._by_package[package] = TypedService(schema, self._predictor)
-                self._services[present.name] = present
+                self.services[present.name] = present
                 changed = True
             if present and model:
                 present.contract = model.input_contract
@@ -131,7 +134,7 @@ class TypedServices(grpc.GenericRpcHandler):
         """
         await self._reconciler.catch_up()
         self.refresh()
-        service = self._services.get(name)
+        service = self.services.get(name)
         if service is None:
             raise NotOffered(
                 f"there is no typed service {name[:120]!r} now: its model does not exist, was never"

@@ -23,6 +23,7 @@ class MessageTypes:
         pool: Where they are described.
         requests: By method, the class of its requests.
         responses: By method, the class of its answers.
+        by_class: The class of lists by class in answers of many rows, if there are such.
     """
 
     def __init__(self, schema: ModelSchema) -> None:
@@ -34,4 +35,6 @@ class MessageTypes:
             return GetMessageClass(self.pool.FindMessageTypeByName(f"{package}.{name}"))
 
         self.requests = {method: find(f"{method}Request") for method in METHODS}
+        has_classes = any(field.column.is_by_class for field in schema.outputs)
+        self.by_class = find("ClassProbabilities") if has_classes else None
         self.responses = {method: find(f"{method}Response") for method in METHODS}
