@@ -146,7 +146,7 @@ def count_alive() -> tuple[int, int]:
     kinds = [type(found) for found in gc.get_objects()]
     classes = [found for found in gc.get_objects() if issubclass(type(found), type)]
     requests = sum(found.__name__ == "PredictRequest" for found in classes)
-    return sum(kind is type(DescriptorPool()) for kind in kinds), requests
+    return kinds.count(type(DescriptorPool())), requests
 
 
 async def test_a_thousand_schemas_leave_no_pool_behind(shelf: Shelf) -> None:
