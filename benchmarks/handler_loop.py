@@ -24,7 +24,8 @@ import onnxruntime
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.datatypes import datatype_of
-from registry.schema import choose_schema, read_shape
+from registry.schema import read_shape
+from registry.schema_changes import choose_schema
 from registry.signature import CHAMPION, Signature, TensorSpec
 from serving.operations.log_settings import LogSettings
 from serving.operations.model_control import ModelControl

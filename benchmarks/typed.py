@@ -15,7 +15,7 @@ from inspect import isawaitable
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import grpc
 import typer
@@ -114,7 +114,8 @@ def _measure_alone(
 def _make_infer(handlers: Handlers, message: bytes) -> Callable[[], bytes]:
     def call() -> bytes:
         answer = handlers.inference.ModelInfer(pb.ModelInferRequest.FromString(message), None)
-        return _finish(answer).SerializeToString()
+        data: bytes = _finish(answer).SerializeToString()
+        return data
 
     return call
 
@@ -169,7 +170,7 @@ def _measure_served(
             for pair in pairs:
                 forms = {"infer": pair.infer, "typed": pair.typed}
                 answers = {
-                    form: channel.unary_unary(payload.path)(payload.message)
+                    form: _open_call(channel, payload)(payload.message)
                     for form, payload in forms.items()
                 }
                 model = MODELS / f"{pair.infer.model}.onnx"
@@ -182,6 +183,11 @@ def _measure_served(
                     )
                     costs[pair.title][form].append(cost)
     return costs
+
+
+def _open_call(channel: grpc.Channel, payload: Payload) -> Callable[[bytes], bytes]:
+    """Open a method that takes and gives bytes as they are."""
+    return cast("Callable[[bytes], bytes]", channel.unary_unary(payload.path))
 
 
 def _load(server: Server, payload: Payload, answer_bytes: int, seconds: float, core: int) -> float:
@@ -198,7 +204,7 @@ def _ask_in_a_row(
 
     h2load leaves large answers unfinished when the time is up, and counts them as failures.
     """
-    call = channel.unary_unary(payload.path)
+    call = _open_call(channel, payload)
     calls, before = 0, read_cpu_seconds(server.pid)
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:

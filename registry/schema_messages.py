@@ -3,7 +3,7 @@
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from modelyard.registry.v1 import registry_pb2 as rpc
-from registry.schema import SchemaChange
+from registry.schema_changes import SchemaChange
 from registry.schema_descriptors import build_file
 from registry.schema_names import service_of
 from registry.schema_text import write_proto

@@ -10,14 +10,8 @@ from registry.errors import SchemaNotFound, VersionNotFound
 from registry.models import get_model_row
 from registry.names import NUMBER_PATTERN
 from registry.reports import Fault
-from registry.schema import (
-    ModelSchema,
-    SchemaChange,
-    choose_schema,
-    compare,
-    find_own_collision,
-    read_shape,
-)
+from registry.schema import ModelSchema, find_own_collision, read_shape
+from registry.schema_changes import SchemaChange, choose_schema, compare
 from registry.signature import CHAMPION, Signature
 from registry.tables import AliasRow, ModelRow, SchemaRow, VersionRow
 

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
@@ -44,7 +45,14 @@ def address(request: pytest.FixtureRequest, server: ServerProcess) -> str:
 
 
 def curl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [BIN / "buf", "curl", "--protocol", "grpc", "--http2-prior-knowledge", *arguments]
+    command = [
+        str(BIN / "buf"),
+        "curl",
+        "--protocol",
+        "grpc",
+        "--http2-prior-knowledge",
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -112,7 +120,7 @@ def generated(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -
     path.parent.mkdir(parents=True)
     path.write_text(printed)
     outputs = [f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", *outputs, path]
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{folder}", *outputs, str(path)]
     subprocess.run(command, timeout=60, check=True)
     (folder / "call.py").write_text(SCRIPT)
     return folder
@@ -143,12 +151,12 @@ class Typed:
         for file in FileDescriptorSet.FromString(proto.file_descriptor_set).file:
             pool.Add(file)
         package = proto.typed_service.rpartition(".")[0]
-        self.request, response = (
-            GetMessageClass(pool.FindMessageTypeByName(f"{package}.Predict{part}"))
+        self.request, response = [
+            cast("Any", GetMessageClass(pool.FindMessageTypeByName(f"{package}.Predict{part}")))
             for part in ("Request", "Response")
-        )
+        ]
         self.channel = grpc.insecure_channel(address)
-        self.predict = self.channel.unary_unary(
+        self.predict: Any = self.channel.unary_unary(
             f"/{proto.typed_service}/Predict",
             request_serializer=self.request.SerializeToString,
             response_deserializer=response.FromString,
@@ -168,8 +176,7 @@ def test_old_stubs_are_answered_right_after_a_promotion_that_breaks_them(
         assert typed.ask(x=1.5) == (3.0, "1")
     client.push("factors", onnx_models.column_model(3))
     client.promote("factors", 2)
-    for typed in old:
-        wait_for(lambda typed=typed: typed.ask(x=1.5) == (4.5, "2"))
+    wait_for(lambda: [typed.ask(x=1.5) for typed in old] == [(4.5, "2")] * 2)
 
     client.push("factors", onnx_models.column_model(10, double=True))
     assert client.get_model_version("factors", 3).typed_service == "models.factors.v2.Factors"
@@ -209,7 +216,7 @@ def test_a_model_may_ask_for_the_refusal_of_what_training_did_not_see(
             error = wait_for(lambda: refusal_of(typed, request))
         finally:
             strict.input_contract = pb.INPUT_CONTRACT_UNSPECIFIED
-            mask = {"paths": ["input_contract"]}
+            mask = FieldMask(paths=["input_contract"])
             registry.UpdateModel(rpc.UpdateModelRequest(model=strict, update_mask=mask))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     details = status_pb2.Status.FromString(

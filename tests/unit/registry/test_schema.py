@@ -3,16 +3,8 @@ from dataclasses import replace
 import pytest
 
 from registry.golden_rows import GoldenRows, GoldenTensor
-from registry.schema import (
-    ChangeKind,
-    ModelSchema,
-    SchemaChange,
-    Shape,
-    choose_schema,
-    compare,
-    find_own_collision,
-    read_shape,
-)
+from registry.schema import ModelSchema, Shape, find_own_collision, read_shape
+from registry.schema_changes import ChangeKind, SchemaChange, choose_schema, compare
 from registry.schema_examples import make_example, write_example_line
 from registry.schema_names import file_of, make_field_name, service_of
 from registry.signature import Signature, TensorSpec

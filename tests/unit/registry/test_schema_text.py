@@ -8,7 +8,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
-from registry.schema import ModelSchema, choose_schema, read_shape
+from registry.schema import ModelSchema, read_shape
+from registry.schema_changes import choose_schema
 from registry.schema_descriptors import build_file
 from registry.schema_text import write_proto
 from registry.signature import Signature, TensorSpec

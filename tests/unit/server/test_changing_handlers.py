@@ -39,7 +39,7 @@ class Changing(grpc.GenericRpcHandler):
     def change(self, word: bytes | None) -> None:
         """Answer with another word from now on, or with none any more."""
 
-        def answer(request: bytes, context: Any) -> bytes:
+        def answer(_request: bytes, _context: Any) -> bytes:
             return word or b""
 
         self.handler = word and grpc.unary_unary_rpc_method_handler(answer)  # type: ignore[assignment] # empty is none
@@ -112,14 +112,15 @@ async def test_express_asks_once_and_forgets_with_the_change(changing: Changing)
 
 
 async def test_what_is_remembered_of_paths_is_bounded() -> None:
-    class Any_(grpc.GenericRpcHandler):
+    class Everything(grpc.GenericRpcHandler):
         def service(
-            self, handler_call_details: grpc.HandlerCallDetails
+            self,
+            handler_call_details: grpc.HandlerCallDetails,  # noqa: ARG002 - every path
         ) -> grpc.RpcMethodHandler[Any, Any]:
             return grpc.unary_unary_rpc_method_handler(lambda _request, _context: b"")
 
     routes = express.server().routes
-    routes.add_generic((Any_(),))
+    routes.add_generic((Everything(),))
     interceptor = ErrorsInterceptor()
     for number in range(10_000):
         details = express.routes.CallDetails(f"/s/{number}", ())

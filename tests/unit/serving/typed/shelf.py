@@ -10,7 +10,8 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 
 from registry.batching import Batching
 from registry.input_contract import InputContract
-from registry.schema import ModelSchema, choose_schema, read_shape
+from registry.schema import ModelSchema, read_shape
+from registry.schema_changes import choose_schema
 from registry.signature import CHAMPION, Signature
 from serving.predictor import Predictor
 from serving.reconciler import Reconciler

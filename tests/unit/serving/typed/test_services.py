@@ -96,15 +96,13 @@ async def test_whoever_was_told_of_a_service_finds_it(shelf: Shelf) -> None:
     assert predict
     assert stream
     shelf.add(1, graphs.adder(1), graphs.ADDER)
-    unary, streaming = (h.unary_unary or h.stream_stream for h in (predict, stream))
-    assert unary
-    assert streaming
+    unary: Any = predict.unary_unary
     request = b"\x0d\x00\x00\x80\x3f"  # x = 1
 
     async def requests() -> AsyncIterator[bytes]:
         yield request
 
-    answers: Any = streaming
+    answers: Any = stream.stream_stream
     for data in (await unary(request, None), *[a async for a in answers(requests(), None)]):
         assert (
             shelf.typed.services["models.m.v1.M"].types.responses["Predict"].FromString(data).y == 2
