@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmarks.cases import Case
 from benchmarks.payloads import Payload
-from benchmarks.scripts import INFER
 
 MISSING = (
     "h2load is missing; it comes with nghttp2: `apt-get install nghttp2-client` on Debian and"
@@ -83,7 +82,7 @@ def run_h2load(
     command += [f"--log-file={log}"] if log else []
     before = _children_seconds()
     done = subprocess.run(
-        [*command, f"http://{address}{INFER.decode()}"],
+        [*command, f"http://{address}{payload.path}"],
         capture_output=True,
         text=True,
         timeout=seconds + _GRACE_SECONDS,

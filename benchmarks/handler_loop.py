@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ import onnxruntime
 
 from modelyard.inference.v1 import inference_pb2 as pb
 from registry.datatypes import datatype_of
+from registry.schema import read_shape
+from registry.schema_changes import choose_schema
 from registry.signature import CHAMPION, Signature, TensorSpec
 from serving.operations.log_settings import LogSettings
 from serving.operations.model_control import ModelControl
@@ -31,17 +34,23 @@ from serving.predictor import Predictor
 from serving.reconciler import Reconciler
 from serving.repository import Repository
 from serving.servicer import InferenceServicer
-from serving.snapshot import ServableModel, ServableVersion, Snapshot
+from serving.snapshot import ServableModel, ServableSchema, ServableVersion, Snapshot
+from serving.typed.services import TypedServices
 
 ROUND_CALLS = 500
 
 
-async def make_servicer(files: Mapping[str, bytes]) -> InferenceServicer:
-    """Make the servicer that the server has, with these models loaded."""
-    models = {
-        name: ServableModel({1: _describe(name, content)}, {CHAMPION: 1})
-        for name, content in files.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What the server has to answer predictions with, these models loaded."""
+
+    inference: InferenceServicer
+    typed: TypedServices
+
+
+async def make_handlers(files: Mapping[str, bytes]) -> Handlers:
+    """Load models and make what answers by them."""
+    models = {name: _describe_model(name, content) for name, content in files.items()}
 
     async def read_snapshot() -> Snapshot:
         return Snapshot(models)
@@ -56,7 +65,18 @@ async def make_servicer(files: Mapping[str, bytes]) -> InferenceServicer:
     await reconciler.wait_until_ready()
     running.cancel()
     control, settings = ModelControl(repository, reconciler), LogSettings("info", lambda _: None)
-    return InferenceServicer(Predictor(reconciler, policy), control, settings, "benchmark")
+    predictor = Predictor(reconciler, policy)
+    typed = TypedServices(reconciler, predictor)
+    typed.refresh()
+    return Handlers(InferenceServicer(predictor, control, settings, "benchmark"), typed)
+
+
+def _describe_model(name: str, content: bytes) -> ServableModel:
+    version = _describe(name, content)
+    shape = read_shape(version.signature, version.classes)
+    schema = choose_schema(name, [], shape) if shape else None
+    schemas = {schema.major: ServableSchema(schema, 1)} if schema else {}
+    return ServableModel({1: version}, {CHAMPION: 1}, schemas=schemas)
 
 
 def _describe(name: str, content: bytes) -> ServableVersion:
@@ -96,7 +116,7 @@ def measure(servicer: InferenceServicer, message: bytes, seconds: float) -> dict
 def main(folder: Path) -> None:
     """Do jobs until the input ends."""
     files = {path.stem: path.read_bytes() for path in folder.glob("*.onnx")}
-    servicer = asyncio.run(make_servicer(files))
+    servicer = asyncio.run(make_handlers(files)).inference
     for line in sys.stdin:
         job = json.loads(line)
         message = Path(job["framed"]).read_bytes()[5:]

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.cases import COLUMNS, FOREST, LINEAR
+from benchmarks.scripts import INFER
 from modelyard.inference.v1 import inference_pb2 as pb
 
 SEED = 7
@@ -36,6 +37,7 @@ class Payload:
         message: The serialised ModelInferRequest.
         framed: A file with the same as gRPC sends it, behind its five bytes.
         expected: A file with the inputs and the answer that ONNX Runtime gives, as JSON.
+        path: The method that is called.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Payload:
     message: bytes
     framed: Path
     expected: Path
+    path: str = INFER.decode()
 
 
 def write_payloads(models: Path, folder: Path) -> dict[str, Payload]:
@@ -54,14 +57,24 @@ def write_payloads(models: Path, folder: Path) -> dict[str, Payload]:
 def _write(name: str, models: Path, folder: Path) -> Payload:
     model, rows = ROWS[name]
     session = onnxruntime.InferenceSession(models / f"{model}.onnx")
-    feeds = {node.name: _make_column(node, rows) for node in session.get_inputs()}
+    feeds = make_feeds(session, rows)
     answers = session.run(None, feeds)
-    message = _make_request(model, session, feeds).SerializeToString()
+    message = make_request(model, session, feeds).SerializeToString()
     framed = folder / f"{name}.bin"
-    framed.write_bytes(b"\0" + struct.pack(">I", len(message)) + message)
+    framed.write_bytes(frame(message))
     expected = folder / f"{name}.json"
     expected.write_text(json.dumps(_describe(model, session, feeds, answers)))
     return Payload(name, model, message, framed, expected)
+
+
+def make_feeds(session: Any, rows: int) -> dict[str, Array]:
+    """Make rows for a model, the same each time."""
+    return {node.name: _make_column(node, rows) for node in session.get_inputs()}
+
+
+def frame(message: bytes) -> bytes:
+    """Put a message behind its five bytes, as gRPC sends it."""
+    return b"\0" + struct.pack(">I", len(message)) + message
 
 
 def _make_column(node: Any, rows: int) -> Array:
@@ -72,7 +85,8 @@ def _make_column(node: Any, rows: int) -> Array:
     return rng.normal(size=(rows, width)).astype(np.float32)
 
 
-def _make_request(model: str, session: Any, feeds: dict[str, Array]) -> pb.ModelInferRequest:
+def make_request(model: str, session: Any, feeds: dict[str, Array]) -> pb.ModelInferRequest:
+    """Make the request that asks a model for these rows, all elements raw."""
     request = pb.ModelInferRequest(model_name=model)
     for node in session.get_inputs():
         values = feeds[node.name]

@@ -17,6 +17,7 @@ from registry.errors import (
 )
 from registry.models import get_model_row
 from registry.paging import Page
+from registry.schemas import follow_champion
 from registry.signature import CHAMPION
 from registry.tables import AliasRow, ModelRow, VersionRow
 
@@ -143,6 +144,7 @@ async def crown_first(session: AsyncSession, model: ModelRow, version: VersionRo
     """Make a model's first ACTIVE version its champion; later ones are promoted by people."""
     if await _find_row(session, model, CHAMPION) is None:
         session.add(AliasRow(model_row=model.id, alias_id=CHAMPION, version_row=version.id))
+        await follow_champion(session, model, version)
 
 
 async def _point(
@@ -156,6 +158,8 @@ async def _point(
         row.revision += 1
     row.version = target
     await session.flush()
+    if move.alias_id == CHAMPION:
+        await follow_champion(session, model, target)
     await announce(session, REGISTRY_CHANGED, model.model_id)
     return _alias(model.model_id, row)
 

@@ -22,6 +22,11 @@ class DomainError(Exception):
         self.field = field
         self.details = details or {}
 
+    @property
+    def violations(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of a field at fault and what is wrong with it."""
+        return ((self.field, self.message),) if self.field else ()
+
 
 class FieldInvalid(DomainError):
     """A field of the request has no legal value."""
@@ -61,6 +66,10 @@ class AliasNotFound(DomainError):
 
 class AliasAlreadyExists(DomainError):
     """The alias is taken."""
+
+
+class SchemaNotFound(DomainError):
+    """The model has no such typed service."""
 
 
 class ArtifactNotFound(DomainError):

@@ -14,6 +14,7 @@ from registry.errors import FieldInvalid
 from registry.names import alias_name, artifact_name, version_name
 from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityCheck, ParityReport
 from registry.requests import RequestKey
+from registry.schema_names import service_of
 from registry.signature import Role, Signature, Task, TensorSpec
 from registry.version import Version, VersionDraft
 
@@ -192,6 +193,9 @@ def to_version(version: Version) -> pb.ModelVersion:
             for artifact in version.artifacts
         ],
         aliases=version.aliases,
+        typed_service=(
+            service_of(version.model_id, version.schema_major) if version.schema_major else ""
+        ),
     )
 
 

@@ -8,10 +8,11 @@ from registry import names
 from registry.aliases import Alias
 from registry.batching import Batching
 from registry.errors import FieldInvalid
+from registry.input_contract import InputContract
 from registry.messages import check_mask, to_alias, to_timestamp
 from registry.models import Model, ModelChange, ModelDraft
 
-_SETTABLE = frozenset({"display_name", "description", "labels", "batching"})
+_SETTABLE = frozenset({"display_name", "description", "labels", "batching", "input_contract"})
 _SECOND_NS = 1_000_000_000
 
 
@@ -19,13 +20,14 @@ def model_draft(message: pb.Model) -> ModelDraft:
     """Read what a caller says of a model.
 
     Raises:
-        FieldInvalid: A duration is none.
+        FieldInvalid: A duration is none, or an enum's number means nothing.
     """
     return ModelDraft(
         display_name=message.display_name,
         description=message.description,
         labels=dict(message.labels),
         batching=_batching(message.batching) if message.HasField("batching") else None,
+        input_contract=_input_contract(message.input_contract),
     )
 
 
@@ -57,7 +59,23 @@ def to_model(model: Model, aliases: list[Alias]) -> pb.Model:
         update_time=to_timestamp(model.update_time),
         aliases=[to_alias(alias) for alias in aliases],
         batching=_to_batching(model.batching) if model.batching else None,
+        input_contract=_to_input_contract(model.input_contract),
     )
+
+
+def _input_contract(value: int) -> InputContract | None:
+    if value == pb.INPUT_CONTRACT_UNSPECIFIED:
+        return None
+    if value not in pb.InputContract.values():
+        raise FieldInvalid(f"input_contract has no value {value}", field="model.input_contract")
+    name = pb.InputContract.Name(pb.InputContract.ValueType(value))
+    return InputContract(name.removeprefix("INPUT_CONTRACT_"))
+
+
+def _to_input_contract(contract: InputContract | None) -> pb.InputContract.ValueType:
+    if contract is None:
+        return pb.INPUT_CONTRACT_UNSPECIFIED
+    return pb.InputContract.Value(f"INPUT_CONTRACT_{contract}")
 
 
 def _batching(message: pb.BatchingConfig) -> Batching:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from registry.batching import Batching, check_batching
 from registry.changes import REGISTRY_CHANGED, announce
 from registry.errors import EtagMismatch, FieldInvalid, ModelAlreadyExists, ModelNotFound
+from registry.input_contract import InputContract
 from registry.names import check_id
 from registry.paging import Page
 from registry.tables import ModelRow
@@ -26,6 +27,7 @@ class ModelDraft:
     description: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     batching: Batching | None = None
+    input_contract: InputContract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Model:
     description: str
     labels: Mapping[str, str]
     batching: Batching | None
+    input_contract: InputContract | None
     create_time: datetime
     update_time: datetime
 
@@ -182,6 +185,7 @@ async def _insert_model(session: AsyncSession, model_id: str, draft: ModelDraft)
         "description": draft.description,
         "labels": dict(draft.labels),
         "batching": draft.batching,
+        "input_contract": draft.input_contract,
     }
     # Two callers may make the same model at once: the database decides, without an error.
     statement = insert(ModelRow).values(values).on_conflict_do_nothing().returning(ModelRow.id)
@@ -201,6 +205,7 @@ def _model(row: ModelRow) -> Model:
         description=row.description,
         labels=row.labels,
         batching=row.batching,
+        input_contract=InputContract(row.input_contract) if row.input_contract else None,
         create_time=row.create_time,
         update_time=row.update_time,
     )

@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from registry.artifacts import MODEL_FILE
 from registry.batching import Batching
+from registry.input_contract import InputContract
+from registry.schema import ModelSchema
 from registry.signature import Signature
-from registry.tables import AliasRow, ArtifactRow, ModelRow, VersionRow
+from registry.tables import AliasRow, ArtifactRow, ModelRow, SchemaRow, VersionRow
 from registry.version import VersionState
 
 # Measured: the graphs made here take two to twenty times their file, plain weights once.
@@ -38,35 +40,47 @@ class ServedVersion:
     classes: tuple[str, ...] = ()
 
 
+SchemaKey = tuple[int, int]
+"""The row of a schema and its revision: what was read of one never changes."""
+
+
 @dataclass(slots=True)
 class ServedModel:
     """A model, as far as serving needs it; without versions it can't answer yet.
 
     Attributes:
         batching: How its requests are joined; None joins none.
+        input_contract: How strictly its typed services hold input to training.
         versions: The row of every ACTIVE version, for `read_served`.
         aliases: Alias to number.
+        schemas: Row and revision of each typed service, for `read_schemas`, to the number
+            of the version that answers it.
     """
 
     batching: Batching | None = None
+    input_contract: InputContract = InputContract.EXPLAIN
     versions: list[int] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
+    schemas: dict[SchemaKey, int] = field(default_factory=dict)
 
 
 async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
     """Return every model by id, those whose aliases moved last first.
 
-    One statement each for models, versions and aliases. The transaction should be
-    REPEATABLE READ, so that the three see the same moment.
+    One statement each for models, versions, aliases and schemas. The transaction should be
+    REPEATABLE READ, so that all see the same moment.
     """
     moved = func.max(AliasRow.update_time)
     ids = (
-        select(ModelRow.model_id, ModelRow.batching)
+        select(ModelRow.model_id, ModelRow.batching, ModelRow.input_contract)
         .outerjoin(AliasRow, AliasRow.model_row == ModelRow.id)
         .group_by(ModelRow.id)
         .order_by(moved.desc().nulls_last(), ModelRow.model_id)
     )
-    models = {id_: ServedModel(batching) for id_, batching in await session.execute(ids)}
+    models = {
+        id_: ServedModel(batching, InputContract(contract or InputContract.EXPLAIN))
+        for id_, batching, contract in await session.execute(ids)
+    }
     versions = (
         select(ModelRow.model_id, VersionRow.id)
         .join(VersionRow, VersionRow.model_row == ModelRow.id)
@@ -82,7 +96,38 @@ async def list_served(session: AsyncSession) -> dict[str, ServedModel]:
     )
     for model_id, alias_id, number in await session.execute(aliases):
         models[model_id].aliases[alias_id] = number
+    schemas = (
+        select(ModelRow.model_id, SchemaRow.id, SchemaRow.revision, VersionRow.number)
+        .join(SchemaRow, SchemaRow.model_row == ModelRow.id)
+        .join(VersionRow, VersionRow.id == SchemaRow.version_row)
+        .where(VersionRow.state == VersionState.ACTIVE)
+    )
+    for model_id, row, revision, number in await session.execute(schemas):
+        models[model_id].schemas[row, revision] = number
     return models
+
+
+async def read_schemas(
+    session: AsyncSession, keys: Iterable[SchemaKey]
+) -> dict[SchemaKey, ModelSchema]:
+    """Return schemas by row and revision; in the transaction that listed them."""
+    wanted = any_(literal([row for row, _ in keys], ARRAY(BigInteger)))
+    query = (
+        select(
+            SchemaRow.id,
+            SchemaRow.revision,
+            ModelRow.model_id,
+            SchemaRow.major,
+            SchemaRow.inputs,
+            SchemaRow.outputs,
+        )
+        .join(ModelRow, ModelRow.id == SchemaRow.model_row)
+        .where(SchemaRow.id == wanted)
+    )
+    return {
+        (row, revision): ModelSchema(model_id, major, inputs, outputs)
+        for row, revision, model_id, major, inputs, outputs in await session.execute(query)
+    }
 
 
 async def read_served(session: AsyncSession, rows: Iterable[int]) -> dict[int, ServedVersion]:

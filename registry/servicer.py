@@ -6,7 +6,7 @@ from typing import Any
 from modelyard.registry.v1 import registry_pb2 as rpc
 from modelyard.registry.v1 import registry_pb2_grpc as stubs
 from modelyard.registry.v1 import resources_pb2 as pb
-from registry import aliases, models, names, versions
+from registry import aliases, models, names, schemas, versions
 from registry.admission import Admission
 from registry.artifacts import StoredFile
 from registry.messages import (
@@ -21,6 +21,7 @@ from registry.messages import (
 from registry.model_messages import model_draft, model_to_change, to_model
 from registry.paging import cut_page, read_page
 from registry.requests import do_once
+from registry.schema_messages import to_model_proto, to_schema_comparison
 from registry.transactions import Sessions, begin
 from registry.transfers import ArtifactTransfers
 from registry.uploads import split_upload
@@ -210,3 +211,20 @@ class RegistryServicer(stubs.RegistryServiceServicer):
                 lambda alias_id: aliases.get_alias(session, move.model_id, alias_id),
             )
         return to_alias(alias)
+
+    async def GetModelProto(
+        self, request: rpc.GetModelProtoRequest, context: Any
+    ) -> rpc.GetModelProtoResponse:
+        """Return the .proto file of a typed service."""
+        model_id = names.model_id_of(request.name, "name")
+        async with begin(self._sessions) as session:
+            return to_model_proto(await schemas.get_schema(session, model_id, request.schema_major))
+
+    async def ValidateSchemaChange(
+        self, request: rpc.ValidateSchemaChangeRequest, context: Any
+    ) -> rpc.ValidateSchemaChangeResponse:
+        """Tell what callers of the champion's typed service would notice of a version."""
+        model_id, reference = names.version_of(request.name, "name")
+        async with begin(self._sessions) as session:
+            found = await schemas.compare_with_champion(session, model_id, reference)
+        return to_schema_comparison(model_id, found)

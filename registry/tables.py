@@ -19,6 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from registry.batching import Batching
 from registry.json_column import AsJson
 from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityReport
+from registry.schema import SchemaField
 from registry.signature import Signature
 
 
@@ -67,6 +68,7 @@ class ModelRow(Base):
     description: Mapped[str]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
     batching: Mapped[Batching | None] = mapped_column(AsJson(Batching))
+    input_contract: Mapped[str | None]
     # The last number handed out. Numbers are never reused, so it only grows.
     last_version: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[int] = mapped_column(server_default="1")
@@ -100,6 +102,8 @@ class VersionRow(Base):
     admission_report: Mapped[AdmissionReport | None] = mapped_column(AsJson(AdmissionReport))
     faults: Mapped[tuple[Fault, ...]] = mapped_column(AsJson(tuple[Fault, ...]))
     digest: Mapped[str]
+    # The typed service that it belongs to: 0 is none, NULL is not decided yet.
+    schema_major: Mapped[int | None]
     revision: Mapped[int] = mapped_column(server_default="1")
     create_time: Mapped[datetime] = time_of_insert()
     update_time: Mapped[datetime] = time_of_update()
@@ -109,6 +113,26 @@ class VersionRow(Base):
         lazy="raise", order_by="ArtifactRow.artifact_id"
     )
     aliases: Mapped[list["AliasRow"]] = relationship(lazy="raise", order_by="AliasRow.alias_id")
+
+
+class SchemaRow(Base):
+    """What one package of a model's typed services takes and gives. It only ever grows."""
+
+    __tablename__ = "model_schemas"
+    __table_args__ = (UniqueConstraint("model_row", "major"),)
+
+    id: Mapped[int] = new_row_id()
+    model_row: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    major: Mapped[int]
+    inputs: Mapped[tuple[SchemaField, ...]] = mapped_column(AsJson(tuple[SchemaField, ...]))
+    outputs: Mapped[tuple[SchemaField, ...]] = mapped_column(AsJson(tuple[SchemaField, ...]))
+    # What answers: the last of its versions that was champion.
+    version_row: Mapped[int | None] = mapped_column(
+        ForeignKey("model_versions.id", ondelete="SET NULL")
+    )
+    revision: Mapped[int] = mapped_column(server_default="1")
+    create_time: Mapped[datetime] = time_of_insert()
+    update_time: Mapped[datetime] = time_of_update()
 
 
 class AliasRow(Base):

@@ -59,7 +59,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version as the registry has it."""
+    """A version as the registry has it; without a typed service its `schema_major` is 0."""
 
     model_id: str
     number: int
@@ -69,6 +69,7 @@ class Version:
     draft: VersionDraft
     verdict: Verdict
     digest: str
+    schema_major: int
     artifacts: tuple[Artifact, ...]
     aliases: tuple[str, ...]
     create_time: datetime

@@ -1,6 +1,7 @@
 """Versions in the database: made, finished, found."""
 
 import math
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 from sqlalchemy import Select, select
@@ -14,6 +15,7 @@ from registry.errors import FieldInvalid, VersionNotFound, VersionStateInvalid
 from registry.models import check_texts, get_model_row
 from registry.names import NUMBER_PATTERN
 from registry.paging import Page
+from registry.schemas import assign_schema, find_schema_fault
 from registry.signature import Task
 from registry.tables import AliasRow, ArtifactRow, ModelRow, VersionRow
 from registry.version import (
@@ -198,6 +200,9 @@ def _check_draft(draft: VersionDraft) -> None:
 async def _settle(
     session: AsyncSession, model: ModelRow, row: VersionRow, digest: str, verdict: Verdict
 ) -> None:
+    if not verdict.faults and verdict.signature:
+        fault = find_schema_fault(verdict.signature)
+        verdict = replace(verdict, faults=(fault,)) if fault else verdict
     target = VersionState.FAILED if verdict.faults else VersionState.ACTIVE
     assert target in TRANSITIONS[VersionState(row.state)], row.state
     row.state = target
@@ -208,6 +213,7 @@ async def _settle(
     row.revision += 1
     await session.flush()
     if target == VersionState.ACTIVE:
+        await assign_schema(session, model, row)
         await crown_first(session, model, row)
         await announce(session, REGISTRY_CHANGED, model.model_id)
 
@@ -246,6 +252,7 @@ def _version(row: VersionRow) -> Version:
         draft=_draft(row),
         verdict=Verdict(row.faults, row.signature, row.admission_report),
         digest=row.digest,
+        schema_major=row.schema_major or 0,
         artifacts=tuple(artifact_of_row(artifact) for artifact in row.artifacts),
         aliases=tuple(alias.alias_id for alias in row.aliases),
         create_time=row.create_time,

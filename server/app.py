@@ -14,6 +14,7 @@ import structlog
 from registry.changes import REGISTRY_CHANGED
 from registry.child_process import ChildLimits
 from registry.requests import forget_old_requests
+from registry.schemas import assign_missing
 from registry.servicer import RegistryServicer
 from registry.transactions import DATABASE_AWAY, Sessions, begin
 from registry.transfers import ArtifactTransfers
@@ -35,6 +36,7 @@ from serving.predictor import Predictor
 from serving.reconciler import Reconciler
 from serving.repository import Repository
 from serving.servicer import InferenceServicer
+from serving.typed.services import TypedServices
 from training.claims import ClaimTimes
 from training.followers import JobFollowers
 from training.jobs import JOBS_CHANGED
@@ -80,7 +82,8 @@ async def serve(
             LogSettings(settings.log_level, set_levels),
             version("modelyard-server"),
         )
-        servicers = _make_servicers(settings, storage, inference, followers, health)
+        typed = TypedServices(reconciler, predictor)
+        servicers = _make_servicers(settings, storage, inference, typed, followers, health)
         server = make_server(settings, servicers, share_port=share_port)
         # A shared port brings callers as soon as it is taken; they have others to go to.
         address = "" if share_port else _bind(server, settings.grpc_address)
@@ -92,6 +95,7 @@ async def serve(
             JOBS_CHANGED: followers.notify,
         }
         run(ChangeListener(storage.url, changes).run())
+        await _assign_missing_schemas(storage.sessions)
         run(reconciler.run())
         run(_keep_house(storage.sessions))
         await reconciler.wait_until_ready(settings.preload_seconds)
@@ -130,6 +134,7 @@ def _make_servicers(
     settings: Settings,
     storage: Storage,
     inference: InferenceServicer,
+    typed: TypedServices,
     followers: JobFollowers,
     health: HealthServicer,
 ) -> Servicers:
@@ -145,6 +150,7 @@ def _make_servicers(
         datasets=DatasetServicer(sessions, uploads),
         training=TrainingServicer(sessions, followers),
         inference=inference,
+        typed=typed,
         health=health,
     )
 
@@ -178,6 +184,17 @@ async def _drain(
     await asyncio.sleep(settings.drain_seconds)
     followers.close()
     await server.stop(settings.grace_seconds)
+
+
+async def _assign_missing_schemas(sessions: Sessions) -> None:
+    """Give versions of an earlier release their typed services, a model at a time."""
+    try:
+        assigned = True
+        while assigned:
+            async with begin(sessions) as session:
+                assigned = await assign_missing(session)
+    except DATABASE_AWAY:
+        log.warning("the database does not answer; typed services are assigned at the next start")
 
 
 async def _keep_house(sessions: Sessions) -> None:

@@ -22,6 +22,7 @@ from server.interceptors.request_id import RequestIdInterceptor
 from server.reflection import STANDARD_INFERENCE, add_reflection
 from server.settings import Settings
 from serving.servicer import InferenceServicer
+from serving.typed.services import TypedServices
 from training.servicer import DatasetServicer, TrainingServicer
 
 _OWN_DESCRIPTORS = 512
@@ -47,6 +48,7 @@ class Servicers:
     datasets: DatasetServicer
     training: TrainingServicer
     inference: InferenceServicer
+    typed: TypedServices
     health: HealthServicer
 
 
@@ -74,9 +76,11 @@ def make_server(settings: Settings, servicers: Servicers, *, share_port: bool = 
     training_pb2_grpc.add_TrainingServiceServicer_to_server(servicers.training, server)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicers.inference, server)
     _add_standard_inference(server, servicers.inference)
+    server.add_generic_rpc_handlers((servicers.typed,))
     health_pb2_grpc.add_HealthServicer_to_server(servicers.health, server)
     if settings.reflection:
-        add_reflection(server, [*SERVICES[:-1], "grpc.health.v1.Health"])
+        names = [*SERVICES[:-1], "grpc.health.v1.Health"]
+        add_reflection(server, names, servicers.typed)
     return server
 
 

@@ -1,6 +1,7 @@
 """gRPC reflection, v1 and v1alpha, over more than one descriptor pool."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -12,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.reflection import aio as library
 
 from modelyard.inference.v1 import inference_pb2
+from serving.typed.services import TypedServices
 
 V1 = "grpc.reflection.v1.ServerReflection"
 V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
@@ -19,16 +21,22 @@ STANDARD_INFERENCE = "inference.GRPCInferenceService"
 
 
 class Pools:
-    """Looks descriptors up in several pools, the first that knows wins."""
+    """Looks descriptors up in several pools, the first that knows wins.
 
-    def __init__(self, pools: Sequence[DescriptorPool]) -> None:
+    Args:
+        pools: Those that stay.
+        typed: Has a pool for each of its services.
+    """
+
+    def __init__(self, pools: Sequence[DescriptorPool], typed: TypedServices) -> None:
         self._pools = pools
+        self._typed = typed
 
     def __getattr__(self, name: str) -> Any:
         """Make each look-up of a pool one over all of them."""
 
         def look_up(*arguments: Any) -> Any:
-            for pool in self._pools:
+            for pool in (*self._pools, *self._find_typed(arguments[0])):
                 try:
                     return getattr(pool, name)(*arguments)
                 except KeyError:
@@ -37,12 +45,30 @@ class Pools:
 
         return look_up
 
+    def _find_typed(self, subject: Any) -> list[DescriptorPool]:
+        with suppress(KeyError):
+            # Extensions are asked for by their message's descriptor; typed services have none.
+            return [self._typed.find_pool(subject)] if isinstance(subject, str) else []
+        return []
 
-def add_reflection(server: aio.Server, services: Sequence[str]) -> None:
-    """Offer reflection of these services, of the standard inference service and of itself."""
-    pools = Pools([Default(), _standard_inference_pool(), _v1_pool()])
-    names = [*services, STANDARD_INFERENCE, V1, V1ALPHA]
-    servicer = library.ReflectionServicer(names, pools)
+
+class _Servicer(library.ReflectionServicer):
+    """Answers reflection, of services that come and go as well."""
+
+    def __init__(self, services: Sequence[str], pools: Pools, typed: TypedServices) -> None:
+        super().__init__(services, pools)
+        self._static_names = services
+        self._typed = typed
+
+    def _list_services(self, request: Any) -> Any:
+        self._service_names = sorted([*self._static_names, *self._typed.list_names()])
+        return super()._list_services(request)
+
+
+def add_reflection(server: aio.Server, services: Sequence[str], typed: TypedServices) -> None:
+    """Offer reflection of these services, of typed ones, of the standard one and of itself."""
+    pools = Pools([Default(), _standard_inference_pool(), _v1_pool()], typed)
+    servicer = _Servicer([*services, STANDARD_INFERENCE, V1, V1ALPHA], pools, typed)
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, server)
     # v1 has the same messages under another name, and the library does not offer it.
     handler = grpc.stream_stream_rpc_method_handler(

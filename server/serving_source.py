@@ -3,9 +3,17 @@
 from sqlalchemy import text
 
 from registry.artifact_store import ArtifactStore
-from registry.served import ServedModel, ServedVersion, list_served, read_served
+from registry.schema import ModelSchema
+from registry.served import (
+    SchemaKey,
+    ServedModel,
+    ServedVersion,
+    list_served,
+    read_schemas,
+    read_served,
+)
 from registry.transactions import Sessions, begin
-from serving.snapshot import ServableModel, ServableVersion, Snapshot
+from serving.snapshot import ServableModel, ServableSchema, ServableVersion, Snapshot
 
 
 class ServingSource:
@@ -21,6 +29,7 @@ class ServingSource:
         self._store = store
         # By row. To read thousands of signatures at each change would hold up calls.
         self._versions: dict[int, ServableVersion] = {}
+        self._schemas: dict[SchemaKey, ModelSchema] = {}
 
     async def read_snapshot(self) -> Snapshot:
         """Read every model with its versions and aliases, all of the same moment."""
@@ -31,7 +40,11 @@ class ServingSource:
             if unknown := owners.keys() - self._versions.keys():
                 for row, version in (await read_served(session, unknown)).items():
                     self._versions[row] = _servable_version(owners[row], version)
+            keys = {key for model in models.values() for key in model.schemas}
+            if new := keys - self._schemas.keys():
+                self._schemas |= await read_schemas(session, new)
         self._versions = {row: v for row, v in self._versions.items() if row in owners}
+        self._schemas = {key: schema for key, schema in self._schemas.items() if key in keys}
         return Snapshot({id_: self._servable_model(model) for id_, model in models.items()})
 
     async def read_model(self, version: ServableVersion) -> bytes:
@@ -41,7 +54,18 @@ class ServingSource:
     def _servable_model(self, model: ServedModel) -> ServableModel:
         versions = [self._versions[row] for row in model.versions]
         by_number = {version.number: version for version in versions}
-        return ServableModel(by_number, model.aliases, model.batching)
+        schemas = {
+            schema.major: ServableSchema(schema, number)
+            for key, number in model.schemas.items()
+            if (schema := self._schemas[key])
+        }
+        return ServableModel(
+            by_number,
+            model.aliases,
+            model.batching,
+            schemas=schemas,
+            input_contract=model.input_contract,
+        )
 
 
 def _servable_version(model_id: str, version: ServedVersion) -> ServableVersion:

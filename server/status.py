@@ -6,6 +6,7 @@ the log by; its own text never leaves. A test holds the table complete.
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import psycopg
@@ -28,6 +29,7 @@ DOMAIN = "modelyard"
 # gRPC drops metadata that is longer; 8 KiB are safe, and the message comes twice.
 _MESSAGE_CHARACTERS = 1000
 _METADATA_BYTES = 2000
+_MOST_VIOLATIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ TABLE: dict[type[Exception], Rule] = {
     registry_errors.AliasAlreadyExists: Rule(
         StatusCode.ALREADY_EXISTS, pb.REASON_ALIAS_ALREADY_EXISTS
     ),
+    registry_errors.SchemaNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_SCHEMA_NOT_FOUND),
     registry_errors.ArtifactNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_ARTIFACT_NOT_FOUND),
     registry_errors.ArtifactAlreadyExists: Rule(
         StatusCode.ALREADY_EXISTS, pb.REASON_ARTIFACT_ALREADY_EXISTS
@@ -115,6 +118,10 @@ TABLE: dict[type[Exception], Rule] = {
     ),
     serving_errors.NotOffered: Rule(StatusCode.UNIMPLEMENTED, pb.REASON_UNIMPLEMENTED),
     serving_errors.WaitTimeout: Rule(StatusCode.DEADLINE_EXCEEDED, pb.REASON_WAIT_TIMEOUT),
+    serving_errors.InputInvalid: Rule(StatusCode.INVALID_ARGUMENT, pb.REASON_INPUT_INVALID),
+    serving_errors.InputContractViolated: Rule(
+        StatusCode.INVALID_ARGUMENT, pb.REASON_INPUT_CONTRACT_VIOLATED
+    ),
     serving_errors.RegionNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_REGION_NOT_FOUND),
     DeadlineExceeded: Rule(StatusCode.DEADLINE_EXCEEDED, pb.REASON_DEADLINE_EXCEEDED),
     registry_errors.ServerDraining: Rule(
@@ -191,15 +198,24 @@ def _details(error: Exception, rule: Rule, reason: str, request_id: str) -> list
         details_pb.ErrorInfo(reason=reason, domain=DOMAIN, metadata=_metadata(error)),
         details_pb.RequestInfo(request_id=request_id),
     ]
-    if isinstance(error, DomainError) and error.field:
-        violation = details_pb.BadRequest.FieldViolation(
-            field=error.field[:200], description=error.message[:_MESSAGE_CHARACTERS], reason=reason
-        )
-        details.append(details_pb.BadRequest(field_violations=[violation]))
+    if isinstance(error, DomainError) and error.violations:
+        details.append(_bad_request(error, reason))
     if rule.retry_seconds is not None:
         delay = Duration(nanos=int(rule.retry_seconds % 1 * 1e9), seconds=int(rule.retry_seconds))
         details.append(details_pb.RetryInfo(retry_delay=delay))
     return details
+
+
+def _bad_request(error: DomainError, reason: str) -> Any:
+    request = details_pb.BadRequest()
+    for path, description in error.violations[:_MOST_VIOLATIONS]:
+        request.field_violations.add(
+            field=path[:200], description=description[:_MESSAGE_CHARACTERS], reason=reason
+        )
+        if len(request.field_violations) > 1 and request.ByteSize() > _METADATA_BYTES:
+            del request.field_violations[-1]
+            break
+    return request
 
 
 def _metadata(error: Exception) -> dict[str, str]:

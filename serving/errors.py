@@ -1,10 +1,35 @@
 """What can go wrong in serving. `server/status.py` says what each becomes on the wire."""
 
+from collections.abc import Sequence
+
 from registry.errors import DomainError
 
 
 class TensorInvalid(DomainError):
     """A tensor does not fit the model's signature; nothing was run."""
+
+
+class InputInvalid(DomainError):
+    """A typed request does not fit the model; nothing was run.
+
+    Args:
+        violations: Pairs of a field at fault and what is wrong with it; at least one.
+    """
+
+    def __init__(self, violations: Sequence[tuple[str, str]]) -> None:
+        field, problem = violations[0]
+        more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+        super().__init__(f"{field}: {problem}{more}", field=field)
+        self._violations = tuple(violations)
+
+    @property
+    def violations(self) -> tuple[tuple[str, str], ...]:
+        """Every field at fault."""
+        return self._violations
+
+
+class InputContractViolated(InputInvalid):
+    """A typed request is unlike what training saw, and its model asks for a refusal of such."""
 
 
 class ModelNotServable(DomainError):

@@ -13,7 +13,7 @@ from serving.errors import ModelLoading, ModelNotServable, RunQueueFull, WaitTim
 from serving.loaded import LoadedVersion
 from serving.policy import ServingPolicy
 from serving.reconciler import Reconciler
-from serving.snapshot import ServableVersion, find_model, resolve
+from serving.snapshot import ServableVersion, find_model, resolve, resolve_schema
 from serving.statistics import StatisticsBook, VersionStatistics
 
 Ts = TypeVarTuple("Ts")
@@ -64,12 +64,13 @@ class Predictor:
         """Whether start-up is over: all that should be served is, or has failed to load."""
         return self._reconciler.is_started
 
-    def find(self, model_id: str, version_text: str) -> LoadedVersion | None:
+    def find(self, model_id: str, version_text: str | int) -> LoadedVersion | None:
         """Find a loaded version, in well under a microsecond; the way of nearly every call.
 
         Args:
             model_id: The model.
-            version_text: A number or an alias; empty is the alias `champion`.
+            version_text: A version's number or an alias; empty is the alias `champion`. An
+                int is the number of a typed service.
         """
         routes = self._reconciler.view.routes.get(model_id)
         handle = routes.get(version_text) if routes else None
@@ -81,6 +82,16 @@ class Predictor:
         """Give a version that was just loaded its statistics, of earlier loads included."""
         handle.statistics = self.statistics.open(handle.version.key)
         return handle.statistics
+
+    async def load_typed(self, model_id: str, major: int) -> LoadedVersion:
+        """Load what answers a typed service, or say why it can't be.
+
+        Raises:
+            ModelNotFound, NotOffered: See `resolve_schema`.
+            ModelLoading, ModelNotServable: See `load`.
+        """
+        snapshot = self._reconciler.view.snapshot
+        return await self._reconciler.load(resolve_schema(snapshot, model_id, major))
 
     async def load(
         self, model_id: str, version_text: str, wait_seconds: float | None = None

@@ -6,9 +6,11 @@ from types import MappingProxyType
 
 from registry.batching import Batching
 from registry.errors import AliasNotFound, FieldInvalid, ModelNotFound, VersionNotFound
+from registry.input_contract import InputContract
 from registry.names import ID_PATTERN
+from registry.schema import ModelSchema
 from registry.signature import CHAMPION, Signature
-from serving.errors import ModelNotServable
+from serving.errors import ModelNotServable, NotOffered
 
 VersionKey = tuple[str, int, str]
 """Model id, number and digest: a model made anew under an old id is another one."""
@@ -49,6 +51,19 @@ class ServableVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ServableSchema:
+    """A typed service of a model.
+
+    Attributes:
+        schema: What it takes and gives.
+        number: The version that answers.
+    """
+
+    schema: ModelSchema
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ServableModel:
     """A model as far as serving goes.
 
@@ -57,16 +72,24 @@ class ServableModel:
         aliases: Alias to number.
         batching: How its requests are joined; None joins none.
         is_unloaded: Whether somebody unloaded it from this server; then the rest is empty.
+        schemas: Its typed services by the number in their packages' names.
+        input_contract: How strictly those hold input to what training saw.
     """
 
     versions: Mapping[int, ServableVersion]
     aliases: Mapping[str, int]
     batching: Batching | None = None
     is_unloaded: bool = False
+    schemas: Mapping[int, ServableSchema] = field(default_factory=lambda: MappingProxyType({}))
+    input_contract: InputContract = InputContract.EXPLAIN
+
+    def named_numbers(self) -> set[int]:
+        """Tell the numbers that an alias or a typed service points to."""
+        return {*self.aliases.values(), *(schema.number for schema in self.schemas.values())}
 
     def aliased_versions(self) -> list[ServableVersion]:
-        """List the versions that an alias points to."""
-        return [self.versions[n] for n in set(self.aliases.values()) if n in self.versions]
+        """List the versions that an alias or a typed service points to."""
+        return [self.versions[n] for n in self.named_numbers() if n in self.versions]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,21 @@ def resolve(
             field=field_name,
         )
     return _find_alias(model, model_id, version_text)
+
+
+def resolve_schema(snapshot: Snapshot, model_id: str, major: int) -> ServableVersion:
+    """Find the version that answers a typed service.
+
+    Raises:
+        ModelNotFound: There is no such model.
+        NotOffered: It has no such service, or none that is active answers it.
+    """
+    model = find_model(snapshot, model_id)
+    schema = model.schemas.get(major)
+    version = model.versions.get(schema.number) if schema else None
+    if version is None:
+        raise NotOffered(f"the model {model_id!r} has no typed service v{major} now")
+    return version
 
 
 def _find_number(model: ServableModel, model_id: str, digits: str) -> ServableVersion:

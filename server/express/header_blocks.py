@@ -101,12 +101,17 @@ class HeaderBlocks:
         """How many times the allowed size the last header list had."""
         return self._decoder.list_bytes // self._most_bytes
 
+    def forget_heads(self) -> None:
+        """Look heads up anew: other methods are answered now, or by other handlers."""
+        self.known.clear()
+        self._shapes.clear()
+
     def _make_head(self, fields: list[Field]) -> RequestHead:
         repeated, rest = split_fields(fields)
         shape = self._shapes.get(repeated)
         if shape is None:
             shape = Shape(list(repeated))
-            shape.set_route(self._routes.find_registered(shape.path))
+            shape.set_route(self._routes.find_kept(shape.path))
             if len(self._shapes) >= _MOST_KNOWN:
                 self._shapes.clear()
             self._shapes[repeated] = shape

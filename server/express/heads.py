@@ -50,7 +50,7 @@ class Shape:
         encoding: How packed messages of the request are packed.
         accepts: Encodings that the caller can read, as the header has them.
         http_status: Not 200 if the request is HTTP, but no gRPC.
-        route: What answers the method, if it was registered by name.
+        route: What answers the method, if that is known without asking for each call.
         is_quick: Whether a call may be answered as soon as its message has come.
         pseudo: The fields that must come before all others.
         metadata: What of it handlers see.

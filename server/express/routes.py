@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import grpc
 
@@ -14,6 +14,8 @@ from server.express.metadata import Metadata
 # The type stubs have generic classes where the library has plain ones.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behavior = Callable[..., Any]
+
+_MOST_FOUND = 4096
 
 
 class InlineInterceptor(Protocol):
@@ -25,6 +27,20 @@ class InlineInterceptor(Protocol):
         What it raises, and what the function itself raises, is raised once more inside of
         `intercept_service`'s handler, in a task. So most interceptors have nothing to do.
         """
+
+
+@runtime_checkable
+class ChangingHandler(Protocol):
+    """A generic handler whose methods come and go, and that says when.
+
+    What it gives for a path is kept until it says so; others are asked for each call.
+    """
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        """Give the handler of a method; only the path may matter."""
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Have a function called after each change of what `service` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,7 @@ class Routes:
         self._interceptors = interceptors
         self._registered: dict[str, Route] = {}
         self._generic: list[grpc.GenericRpcHandler] = []
+        self._changing: list[ChangingHandler] = []
         # By path, the last handler that a generic handler gave, and its route.
         self._found: dict[str, tuple[Handler, Route]] = {}
 
@@ -76,11 +93,23 @@ class Routes:
 
     def add_generic(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Take handlers that are asked for each call that nothing registered answers."""
-        self._generic += handlers
+        for handler in handlers:
+            self._generic.append(handler)
+            if isinstance(handler, ChangingHandler):
+                self._changing.append(handler)
 
-    def find_registered(self, path: str) -> Route | None:
-        """Find what answers a method for as long as the server lives."""
-        return self._registered.get(path)
+    def find_kept(self, path: str) -> Route | None:
+        """Find what answers a method until a handler says that its methods have changed."""
+        if route := self._registered.get(path):
+            return route
+        for changing in self._changing:
+            if handler := changing.service(CallDetails(path, ())):
+                return self._keep(path, handler)
+        return None
+
+    def forget_found(self) -> None:
+        """Forget what was found by asking, so that what is withdrawn can be freed."""
+        self._found.clear()
 
     def find(self, details: CallDetails) -> Route | None:
         """Find what answers a call."""
@@ -89,11 +118,7 @@ class Routes:
             return route
         for generic in self._generic:
             if handler := generic.service(details):
-                known = self._found.get(path)
-                if not known or known[0] is not handler:
-                    # Bounded: only methods that some handler answers get in.
-                    known = self._found[path] = handler, self._make_route(path, handler)
-                return known[1]
+                return self._keep(path, handler)
         self._found.pop(path, None)
         return None
 
@@ -108,6 +133,14 @@ class Routes:
             step = _bind(interceptor, step)
         handler: Handler | None = await step(details)
         return handler
+
+    def _keep(self, path: str, handler: Handler) -> Route:
+        known = self._found.get(path)
+        if not known or known[0] is not handler:
+            if len(self._found) >= _MOST_FOUND:  # a handler may answer any path
+                self._found.clear()
+            known = self._found[path] = handler, self._make_route(path, handler)
+        return known[1]
 
     def _make_route(self, path: str, handler: Handler) -> Route:
         behavior: Any = (

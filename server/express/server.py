@@ -18,7 +18,7 @@ from grpc import aio
 from server.express.connection import Connection
 from server.express.limits import Limits
 from server.express.ports import bind
-from server.express.routes import Handler, Routes
+from server.express.routes import ChangingHandler, Handler, Routes
 from server.express.turns import Turns
 from server.express.watch import watch
 
@@ -83,8 +83,20 @@ class ExpressServer:
     def add_generic_rpc_handlers(
         self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]
     ) -> None:
-        """Register handlers that are asked for each call of a method not registered by name."""
-        self.routes.add_generic(generic_rpc_handlers)
+        """Register handlers that are asked for each call of a method not registered by name.
+
+        One that says when its methods change is asked once, see `routes.ChangingHandler`.
+        """
+        handlers = list(generic_rpc_handlers)
+        self.routes.add_generic(handlers)
+        for handler in handlers:
+            if isinstance(handler, ChangingHandler):
+                handler.add_listener(self._forget_routes)
+
+    def _forget_routes(self) -> None:
+        self.routes.forget_found()
+        for connection in self.connections:
+            connection.blocks.forget_heads()
 
     def add_insecure_port(self, address: str) -> int:
         """Take a port, HOST:PORT or unix:PATH, and return its number.

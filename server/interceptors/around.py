@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from grpc import aio
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behavior = Callable[[Any, Any], Any]
 """A handler: from a request and its context to an answer."""
+
+_MOST_WRAPPED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class AroundInterceptor(aio.ServerInterceptor):
     """Runs `around` around every handler; subclasses say what that does."""
 
     def __init__(self) -> None:
-        # Handlers are fixed once the server starts: wrap each one once.
-        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        # By method, the last handler and what it was wrapped into. Services come and go.
+        self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
     def around(self, call: Call) -> AbstractAsyncContextManager[None]:
         """Do something before, after, or on the failure of a call."""
@@ -61,13 +64,14 @@ class AroundInterceptor(aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        if method not in self._wrapped:
-            self._wrapped[method] = self._wrap(method, handler)
-        return self._wrapped[method]
+        known = self._wrapped.get(method)
+        if known is None or known[0] is not handler:
+            if len(self._wrapped) >= _MOST_WRAPPED:
+                self._wrapped.clear()
+            known = self._wrapped[method] = handler, self._wrap(method, handler)
+        return known[1]
 
-    def _wrap(
-        self, method: str, handler: grpc.RpcMethodHandler[Any, Any]
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrap(self, method: str, handler: Handler) -> Handler:
         unary = not (handler.request_streaming or handler.response_streaming)
         if handler.response_streaming:
             behavior = handler.stream_stream or handler.unary_stream
@@ -95,16 +99,14 @@ class AroundInterceptor(aio.ServerInterceptor):
         return answer
 
 
-def _make_handler(
-    handler: grpc.RpcMethodHandler[Any, Any], behavior: Any
-) -> grpc.RpcMethodHandler[Any, Any]:
+def _make_handler(handler: Handler, behavior: Any) -> Handler:
     make: Any = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
         (True, False): grpc.stream_unary_rpc_method_handler,
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[bool(handler.request_streaming), bool(handler.response_streaming)]
-    made: grpc.RpcMethodHandler[Any, Any] = make(
+    made: Handler = make(
         behavior,
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,

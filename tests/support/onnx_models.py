@@ -90,6 +90,20 @@ def hidden_external_model() -> bytes:
     return finish(graph)
 
 
+def column_model(factor: float, *, double: bool = False) -> bytes:
+    """Make `y = factor * x` over one column, of floats or of doubles."""
+    kind = TensorProto.DOUBLE if double else TensorProto.FLOAT
+    weight = np.array([factor], dtype=np.float64 if double else np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "factor"], ["y"])],
+        "column",
+        [helper.make_tensor_value_info("x", kind, [None, 1])],
+        [helper.make_tensor_value_info("y", kind, [None, 1])],
+        [numpy_helper.from_array(weight, "factor")],
+    )
+    return finish(graph)
+
+
 def finish(graph: onnx.GraphProto) -> bytes:
     """Make a model file of a graph."""
     model = helper.make_model(graph, opset_imports=OPSETS, ir_version=10)

@@ -48,6 +48,14 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
         request.update_mask.MergeMessage(request.model, model, replace_message_field=True)
         return model
 
+    def GetModelProto(
+        self, request: registry.GetModelProtoRequest, context: Context
+    ) -> registry.GetModelProtoResponse:
+        self.yard.enter("GetModelProto", request, context)
+        find(context, self.yard.models, request.name)
+        text = f"// schema {request.schema_major}\n"
+        return registry.GetModelProtoResponse(proto=text, file_name="a.proto")
+
     def CreateModelVersion(
         self, request: registry.CreateModelVersionRequest, context: Context
     ) -> ModelVersion:

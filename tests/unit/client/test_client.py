@@ -116,6 +116,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
         *("ListModels", "ListModelVersions", "ListModelAliases", "ListDatasets"),
         *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers"),
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
+        *("GetModelProto", "ValidateSchemaChange"),
         "UpdateModel",
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),
         *("CreateDataset", "CreateTrainingJob", "UpdateModel", "UpdateModelAlias"),

@@ -96,3 +96,10 @@ async def test_batching_is_set_and_taken_back(client: AsyncClient) -> None:
     assert model.batching.max_rows == 32
     assert model.batching.max_delay.ToMicroseconds() == 2500
     assert not (await client.set_batching(model, 0)).HasField("batching")
+
+
+async def test_the_proto_of_a_model(client: AsyncClient) -> None:
+    assert (await client.get_model_proto("penguins")).proto == "// schema 0\n"
+    assert (await client.get_model_proto("penguins", 2)).proto == "// schema 2\n"
+    with pytest.raises(ModelyardError):
+        await client.get_model_proto("none")

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,19 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc as stubs
 from modelyard.inference.v1 import inference_pb2
 from modelyard.inference.v1.model_config_pb2 import ModelConfig
 from server.reflection import STANDARD_INFERENCE, V1, V1ALPHA, add_reflection
+from serving.predictor import Predictor
+from serving.reconciler import Reconciler
+from serving.snapshot import ServableVersion, Snapshot
+from serving.typed.services import TypedServices
+
+
+async def no_models() -> Snapshot:
+    return Snapshot()
+
+
+async def no_files(version: ServableVersion) -> bytes:
+    raise AssertionError(version)
+
 
 OURS = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"]
 
@@ -16,7 +30,9 @@ OURS = inference_pb2.DESCRIPTOR.services_by_name["InferenceService"]
 @pytest.fixture
 async def stub() -> AsyncIterator[stubs.ServerReflectionStub]:
     server = aio.server()
-    add_reflection(server, ["modelyard.inference.v1.InferenceService"])
+    reconciler = Reconciler(no_models, no_files, asyncio.Event())
+    typed = TypedServices(reconciler, Predictor(reconciler))
+    add_reflection(server, ["modelyard.inference.v1.InferenceService"], typed)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:

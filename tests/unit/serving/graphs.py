@@ -171,3 +171,21 @@ def only_positive() -> bytes:
         weight("axis", "INT64", np.array([1])),
     ]
     return build(nodes, ADDER, weights)
+
+
+def mixed_without_length() -> bytes:
+    """Answer as `mixed` does, without a length."""
+    signature = Signature((MIXED.inputs[2], MIXED.inputs[1]), MIXED.outputs)
+    nodes = [
+        helper.make_node("Identity", ["island"], ["label"]),
+        helper.make_node("Cast", ["count"], ["sum"], to=TensorProto.FLOAT),
+    ]
+    return build(nodes, signature)
+
+
+def sum_of(first: str, second: str) -> bytes:
+    """Answer the sum of two numbers."""
+    inputs = (spec(first, "FP32", -1, 1), spec(second, "FP32", -1, 1))
+    return build(
+        [helper.make_node("Add", [first, second], ["y"])], Signature(inputs, ADDER.outputs)
+    )

@@ -110,6 +110,7 @@ class Client:
     get_model = blocking(AllOperations.get_model)
     list_models = blocking(AllOperations.list_models)
     set_batching = blocking(AllOperations.set_batching)
+    get_model_proto = blocking(AllOperations.get_model_proto)
     get_model_version = blocking(AllOperations.get_model_version)
     list_model_versions = blocking(AllOperations.list_model_versions)
     get_model_alias = blocking(AllOperations.get_model_alias)

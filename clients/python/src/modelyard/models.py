@@ -82,6 +82,21 @@ class ModelOperations(Operations):
         )
         return await self._calls.unary(self._calls.registry.UpdateModel, request)
 
+    async def get_model_proto(
+        self, model: ModelRef, schema_major: int = 0
+    ) -> messages.GetModelProtoResponse:
+        """Return the .proto file of a model's typed service, to generate stubs from.
+
+        Args:
+            model: The model or its id.
+            schema_major: The number in the package's name; 0 is that of the champion.
+
+        Raises:
+            ModelyardError: The model has no such typed service, or the call failed.
+        """
+        request = messages.GetModelProtoRequest(name=model_name(model), schema_major=schema_major)
+        return await self._calls.unary(self._calls.registry.GetModelProto, request)
+
     async def get_model_version(
         self, model: ModelRef, version: VersionRef = "champion"
     ) -> ModelVersion:

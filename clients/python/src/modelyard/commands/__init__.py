@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from modelyard.channel import DEFAULT_TARGET
-from modelyard.commands import datasets, jobs, models, predict, promote, push, train, versions
+from modelyard.commands import (
+    datasets,
+    jobs,
+    models,
+    predict,
+    promote,
+    proto,
+    push,
+    train,
+    versions,
+)
 from modelyard.commands.session import Options, with_session
 
 app = typer.Typer(
@@ -49,6 +59,7 @@ def options(
 app.command("train")(with_session(train.train))
 app.command("push")(with_session(push.push))
 app.command("promote")(with_session(promote.promote))
+app.command("proto")(with_session(proto.proto))
 # Its --json takes the rows; `modelyard --json predict` asks for JSON.
 app.command("predict")(with_session(predict.predict, json_flag=False))
 

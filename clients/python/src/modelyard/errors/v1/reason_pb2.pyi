@@ -96,6 +96,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a request that waited longer than its parameter `timeout` allows."""
     REASON_REGION_NOT_FOUND: _Reason.ValueType  # 67
     """Marks a region of shared memory that is not registered."""
+    REASON_INPUT_INVALID: _Reason.ValueType  # 70
+    """Marks a typed request that the model can't take; BadRequest names every field at fault."""
+    REASON_INPUT_CONTRACT_VIOLATED: _Reason.ValueType  # 71
+    """Marks a typed request unlike what training saw, of a model that asks for its refusal."""
+    REASON_SCHEMA_NOT_FOUND: _Reason.ValueType  # 72
+    """Marks a typed service that the model does not have."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -177,4 +183,10 @@ REASON_WAIT_TIMEOUT: Reason.ValueType  # 66
 """Marks a request that waited longer than its parameter `timeout` allows."""
 REASON_REGION_NOT_FOUND: Reason.ValueType  # 67
 """Marks a region of shared memory that is not registered."""
+REASON_INPUT_INVALID: Reason.ValueType  # 70
+"""Marks a typed request that the model can't take; BadRequest names every field at fault."""
+REASON_INPUT_CONTRACT_VIOLATED: Reason.ValueType  # 71
+"""Marks a typed request unlike what training saw, of a model that asks for its refusal."""
+REASON_SCHEMA_NOT_FOUND: Reason.ValueType  # 72
+"""Marks a typed service that the model does not have."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

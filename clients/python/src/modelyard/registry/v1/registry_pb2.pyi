@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from modelyard.registry.v1 import resources_pb2 as _resources_pb2
 import builtins as _builtins
 import sys
@@ -152,8 +153,8 @@ class UpdateModelRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """What to change: `display_name`, `description`, `labels`, `batching`. Empty is every field
-        that has a value; `*` is all of them, and clears those without one.
+        """What to change: `display_name`, `description`, `labels`, `batching`,
+        `input_contract`. Empty is every field that has a value; `*` is all of them, and clears those without one.
         """
 
     def __init__(
@@ -585,3 +586,206 @@ class UpdateModelAliasRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateModelAliasRequest: _TypeAlias = UpdateModelAliasRequest  # noqa: Y015
+
+@_typing.final
+class GetModelProtoRequest(_message.Message):
+    """Asks for the .proto file of a typed service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SCHEMA_MAJOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The model, `models/{model}`."""
+    schema_major: _builtins.int
+    """The number in the package's name, 2 for `models.penguins.v2`; 0 is that of the champion."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        schema_major: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "schema_major", b"schema_major"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelProtoRequest: _TypeAlias = GetModelProtoRequest  # noqa: Y015
+
+@_typing.final
+class GetModelProtoResponse(_message.Message):
+    """A typed service, in both forms that generators take."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPED_SERVICE_FIELD_NUMBER: _builtins.int
+    FILE_NAME_FIELD_NUMBER: _builtins.int
+    PROTO_FIELD_NUMBER: _builtins.int
+    FILE_DESCRIPTOR_SET_FIELD_NUMBER: _builtins.int
+    TYPED_SERVICES_FIELD_NUMBER: _builtins.int
+    typed_service: _builtins.str
+    """The service's full name, such as `models.penguins.v1.Penguins`."""
+    file_name: _builtins.str
+    """Where the file belongs below a folder of .proto files."""
+    proto: _builtins.str
+    """The text of the file, which needs no other."""
+    file_descriptor_set: _builtins.bytes
+    """The same as a serialized google.protobuf.FileDescriptorSet."""
+    @_builtins.property
+    def typed_services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every typed service that the model has, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        typed_service: _builtins.str = ...,
+        file_name: _builtins.str = ...,
+        proto: _builtins.str = ...,
+        file_descriptor_set: _builtins.bytes = ...,
+        typed_services: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_descriptor_set", b"file_descriptor_set", "file_name", b"file_name", "proto", b"proto", "typed_service", b"typed_service", "typed_services", b"typed_services"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelProtoResponse: _TypeAlias = GetModelProtoResponse  # noqa: Y015
+
+@_typing.final
+class ValidateSchemaChangeRequest(_message.Message):
+    """Asks what a promotion would mean for typed callers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`models/{model}/versions/{version}`; an alias may stand for the number."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateSchemaChangeRequest: _TypeAlias = ValidateSchemaChangeRequest  # noqa: Y015
+
+@_typing.final
+class ValidateSchemaChangeResponse(_message.Message):
+    """What a promotion would mean for typed callers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPED_SERVICE_FIELD_NUMBER: _builtins.int
+    CURRENT_TYPED_SERVICE_FIELD_NUMBER: _builtins.int
+    COMPATIBLE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    typed_service: _builtins.str
+    """The typed service that the version would answer; empty if it fits none."""
+    current_typed_service: _builtins.str
+    """The typed service that the champion answers; empty if there is none."""
+    compatible: _builtins.bool
+    """Whether callers of the champion's typed service would be answered by the version. If not, the
+    last version that fits goes on answering them.
+    """
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaChange]:
+        """What differs from the champion's typed service."""
+
+    def __init__(
+        self,
+        *,
+        typed_service: _builtins.str = ...,
+        current_typed_service: _builtins.str = ...,
+        compatible: _builtins.bool = ...,
+        changes: _abc.Iterable[Global___SchemaChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "compatible", b"compatible", "current_typed_service", b"current_typed_service", "typed_service", b"typed_service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateSchemaChangeResponse: _TypeAlias = ValidateSchemaChangeResponse  # noqa: Y015
+
+@_typing.final
+class SchemaChange(_message.Message):
+    """One difference between a typed service and a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SchemaChange._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: SchemaChange._Kind.ValueType  # 0
+        """Is never answered."""
+        KIND_COLUMN_ADDED: SchemaChange._Kind.ValueType  # 1
+        """The version takes a column more."""
+        KIND_COLUMN_REMOVED: SchemaChange._Kind.ValueType  # 2
+        """The version does not use a column; what callers send of it is ignored."""
+        KIND_COLUMN_CHANGED: SchemaChange._Kind.ValueType  # 3
+        """A column has another type or length."""
+        KIND_OUTPUT_ADDED: SchemaChange._Kind.ValueType  # 4
+        """The version answers an output more."""
+        KIND_OUTPUT_REMOVED: SchemaChange._Kind.ValueType  # 5
+        """The version does not answer an output."""
+        KIND_OUTPUT_CHANGED: SchemaChange._Kind.ValueType  # 6
+        """An output has another type or length."""
+        KIND_NAMES_COLLIDE: SchemaChange._Kind.ValueType  # 7
+        """Two columns can't be told apart by the names of their fields."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What it is."""
+
+    KIND_UNSPECIFIED: SchemaChange.Kind.ValueType  # 0
+    """Is never answered."""
+    KIND_COLUMN_ADDED: SchemaChange.Kind.ValueType  # 1
+    """The version takes a column more."""
+    KIND_COLUMN_REMOVED: SchemaChange.Kind.ValueType  # 2
+    """The version does not use a column; what callers send of it is ignored."""
+    KIND_COLUMN_CHANGED: SchemaChange.Kind.ValueType  # 3
+    """A column has another type or length."""
+    KIND_OUTPUT_ADDED: SchemaChange.Kind.ValueType  # 4
+    """The version answers an output more."""
+    KIND_OUTPUT_REMOVED: SchemaChange.Kind.ValueType  # 5
+    """The version does not answer an output."""
+    KIND_OUTPUT_CHANGED: SchemaChange.Kind.ValueType  # 6
+    """An output has another type or length."""
+    KIND_NAMES_COLLIDE: SchemaChange.Kind.ValueType  # 7
+    """Two columns can't be told apart by the names of their fields."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    BREAKING_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    kind: Global___SchemaChange.Kind.ValueType
+    """What it is."""
+    name: _builtins.str
+    """The column or output."""
+    breaking: _builtins.bool
+    """Whether callers of the typed service would fail, or get something else."""
+    message: _builtins.str
+    """For people."""
+    def __init__(
+        self,
+        *,
+        kind: Global___SchemaChange.Kind.ValueType = ...,
+        name: _builtins.str = ...,
+        breaking: _builtins.bool = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breaking", b"breaking", "kind", b"kind", "message", b"message", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SchemaChange: _TypeAlias = SchemaChange  # noqa: Y015

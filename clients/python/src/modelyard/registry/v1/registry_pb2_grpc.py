@@ -106,6 +106,16 @@ class RegistryServiceStub:
                 request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelAliasRequest.SerializeToString,
                 response_deserializer=modelyard_dot_registry_dot_v1_dot_resources__pb2.ModelAlias.FromString,
                 _registered_method=True)
+        self.GetModelProto = channel.unary_unary(
+                '/modelyard.registry.v1.RegistryService/GetModelProto',
+                request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoRequest.SerializeToString,
+                response_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoResponse.FromString,
+                _registered_method=True)
+        self.ValidateSchemaChange = channel.unary_unary(
+                '/modelyard.registry.v1.RegistryService/ValidateSchemaChange',
+                request_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeRequest.SerializeToString,
+                response_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeResponse.FromString,
+                _registered_method=True)
 
 
 class RegistryServiceServicer:
@@ -211,6 +221,21 @@ class RegistryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModelProto(self, request, context):
+        """Returns the .proto file of a model's typed service, to generate stubs from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateSchemaChange(self, request, context):
+        """Tells what callers of the champion's typed service would notice of another version, before
+        it is promoted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -283,6 +308,16 @@ def add_RegistryServiceServicer_to_server(servicer, server):
                     servicer.UpdateModelAlias,
                     request_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelAliasRequest.FromString,
                     response_serializer=modelyard_dot_registry_dot_v1_dot_resources__pb2.ModelAlias.SerializeToString,
+            ),
+            'GetModelProto': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModelProto,
+                    request_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoRequest.FromString,
+                    response_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoResponse.SerializeToString,
+            ),
+            'ValidateSchemaChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateSchemaChange,
+                    request_deserializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeRequest.FromString,
+                    response_serializer=modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -664,6 +699,60 @@ class RegistryService:
             '/modelyard.registry.v1.RegistryService/UpdateModelAlias',
             modelyard_dot_registry_dot_v1_dot_registry__pb2.UpdateModelAliasRequest.SerializeToString,
             modelyard_dot_registry_dot_v1_dot_resources__pb2.ModelAlias.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModelProto(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.registry.v1.RegistryService/GetModelProto',
+            modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoRequest.SerializeToString,
+            modelyard_dot_registry_dot_v1_dot_registry__pb2.GetModelProtoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateSchemaChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.registry.v1.RegistryService/ValidateSchemaChange',
+            modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeRequest.SerializeToString,
+            modelyard_dot_registry_dot_v1_dot_registry__pb2.ValidateSchemaChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,12 @@ class RegistryServiceStub:
     """Lists the aliases of a model."""
     UpdateModelAlias: _grpc.UnaryUnaryMultiCallable[_registry_pb2.UpdateModelAliasRequest, _resources_pb2.ModelAlias]
     """Moves an alias. With an etag it moves only what the caller saw."""
+    GetModelProto: _grpc.UnaryUnaryMultiCallable[_registry_pb2.GetModelProtoRequest, _registry_pb2.GetModelProtoResponse]
+    """Returns the .proto file of a model's typed service, to generate stubs from."""
+    ValidateSchemaChange: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ValidateSchemaChangeRequest, _registry_pb2.ValidateSchemaChangeResponse]
+    """Tells what callers of the champion's typed service would notice of another version, before
+    it is promoted.
+    """
 
 @_typing.type_check_only
 class RegistryServiceAsyncStub(RegistryServiceStub):
@@ -100,6 +106,12 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     """Lists the aliases of a model."""
     UpdateModelAlias: _aio.UnaryUnaryMultiCallable[_registry_pb2.UpdateModelAliasRequest, _resources_pb2.ModelAlias]  # type: ignore[assignment]
     """Moves an alias. With an etag it moves only what the caller saw."""
+    GetModelProto: _aio.UnaryUnaryMultiCallable[_registry_pb2.GetModelProtoRequest, _registry_pb2.GetModelProtoResponse]  # type: ignore[assignment]
+    """Returns the .proto file of a model's typed service, to generate stubs from."""
+    ValidateSchemaChange: _aio.UnaryUnaryMultiCallable[_registry_pb2.ValidateSchemaChangeRequest, _registry_pb2.ValidateSchemaChangeResponse]  # type: ignore[assignment]
+    """Tells what callers of the champion's typed service would notice of another version, before
+    it is promoted.
+    """
 
 class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps models, their versions, files and aliases: the system of record."""
@@ -217,5 +229,23 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_resources_pb2.ModelAlias, _abc.Awaitable[_resources_pb2.ModelAlias]]:
         """Moves an alias. With an etag it moves only what the caller saw."""
+
+    @_abc_1.abstractmethod
+    def GetModelProto(
+        self,
+        request: _registry_pb2.GetModelProtoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.GetModelProtoResponse, _abc.Awaitable[_registry_pb2.GetModelProtoResponse]]:
+        """Returns the .proto file of a model's typed service, to generate stubs from."""
+
+    @_abc_1.abstractmethod
+    def ValidateSchemaChange(
+        self,
+        request: _registry_pb2.ValidateSchemaChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_registry_pb2.ValidateSchemaChangeResponse, _abc.Awaitable[_registry_pb2.ValidateSchemaChangeResponse]]:
+        """Tells what callers of the champion's typed service would notice of another version, before
+        it is promoted.
+        """
 
 def add_RegistryServiceServicer_to_server(servicer: RegistryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -21,6 +21,41 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _InputContract:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InputContractEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputContract.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INPUT_CONTRACT_UNSPECIFIED: _InputContract.ValueType  # 0
+    """Is the same as EXPLAIN."""
+    INPUT_CONTRACT_EXPLAIN: _InputContract.ValueType  # 1
+    """Answers have warnings where the request sets `explain`."""
+    INPUT_CONTRACT_WARN: _InputContract.ValueType  # 2
+    """Every answer has warnings."""
+    INPUT_CONTRACT_REFUSE: _InputContract.ValueType  # 3
+    """The call fails with INVALID_ARGUMENT and names every field at fault."""
+    INPUT_CONTRACT_IGNORE: _InputContract.ValueType  # 4
+    """Nothing is looked at."""
+
+class InputContract(_InputContract, metaclass=_InputContractEnumTypeWrapper):
+    """What becomes of input to a typed service that training did not see: a category that is none
+    of those that were there, a number outside of their range. It needs a version that knows them,
+    as those trained here do, and says nothing of ModelInfer.
+    """
+
+INPUT_CONTRACT_UNSPECIFIED: InputContract.ValueType  # 0
+"""Is the same as EXPLAIN."""
+INPUT_CONTRACT_EXPLAIN: InputContract.ValueType  # 1
+"""Answers have warnings where the request sets `explain`."""
+INPUT_CONTRACT_WARN: InputContract.ValueType  # 2
+"""Every answer has warnings."""
+INPUT_CONTRACT_REFUSE: InputContract.ValueType  # 3
+"""The call fails with INVALID_ARGUMENT and names every field at fault."""
+INPUT_CONTRACT_IGNORE: InputContract.ValueType  # 4
+"""Nothing is looked at."""
+Global___InputContract: _TypeAlias = InputContract  # noqa: Y015
+
 class _Task:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -81,6 +116,7 @@ class Model(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     BATCHING_FIELD_NUMBER: _builtins.int
+    INPUT_CONTRACT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `models/{model}`."""
     display_name: _builtins.str
@@ -91,6 +127,8 @@ class Model(_message.Message):
     """Tells two models apart that had the same name at different times."""
     etag: _builtins.str
     """Changes with every change of the model."""
+    input_contract: Global___InputContract.ValueType
+    """How strictly its typed services hold input to what training saw."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Free words to find the model by."""
@@ -124,10 +162,11 @@ class Model(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         aliases: _abc.Iterable[Global___ModelAlias] | None = ...,
         batching: Global___BatchingConfig | None = ...,
+        input_contract: Global___InputContract.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["batching", b"batching", "create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batching", b"batching", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "labels", b"labels", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "batching", b"batching", "create_time", b"create_time", "description", b"description", "display_name", b"display_name", "etag", b"etag", "input_contract", b"input_contract", "labels", b"labels", "name", b"name", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,6 +304,7 @@ class ModelVersion(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
+    TYPED_SERVICE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `models/{model}/versions/{version}`."""
     state: Global___ModelVersion.State.ValueType
@@ -279,6 +319,10 @@ class ModelVersion(_message.Message):
     """What the model does; unspecified for models made elsewhere that do not say."""
     digest: _builtins.str
     """SHA-256 over the manifest of the version's artifacts, in hexadecimal."""
+    typed_service: _builtins.str
+    """The typed service that the version fits, such as `models.penguins.v1.Penguins`; empty if a
+    tensor has another free dimension than the number of rows.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Free words to find the version by."""
@@ -354,10 +398,11 @@ class ModelVersion(_message.Message):
         digest: _builtins.str = ...,
         artifacts: _abc.Iterable[Global___Artifact] | None = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
+        typed_service: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "create_time", b"create_time", "lineage", b"lineage", "parity_report", b"parity_report", "signature", b"signature", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "aliases", b"aliases", "artifacts", b"artifacts", "classes", b"classes", "create_time", b"create_time", "description", b"description", "digest", b"digest", "etag", b"etag", "faults", b"faults", "labels", b"labels", "lineage", b"lineage", "metrics", b"metrics", "name", b"name", "parameters", b"parameters", "parity_report", b"parity_report", "signature", b"signature", "state", b"state", "task", b"task", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "aliases", b"aliases", "artifacts", b"artifacts", "classes", b"classes", "create_time", b"create_time", "description", b"description", "digest", b"digest", "etag", b"etag", "faults", b"faults", "labels", b"labels", "lineage", b"lineage", "metrics", b"metrics", "name", b"name", "parameters", b"parameters", "parity_report", b"parity_report", "signature", b"signature", "state", b"state", "task", b"task", "typed_service", b"typed_service", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
