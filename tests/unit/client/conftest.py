@@ -9,7 +9,7 @@ import grpc
 import pytest
 from typer.testing import CliRunner, Result
 
-from modelyard import AsyncClient, Client
+from modelyard import AsyncClient, Client, ServedModel
 from modelyard.commands import app
 from modelyard.inference.v1.inference_pb2_grpc import add_InferenceServiceServicer_to_server
 from modelyard.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
@@ -22,8 +22,8 @@ from tests.unit.client.yard import Yard
 class InThreads:
     """A blocking client in the shape of an asynchronous one."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client | ServedModel) -> None:
+        self._client: Any = client
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)
@@ -32,6 +32,9 @@ class InThreads:
             return await asyncio.to_thread(method, *args, **kwargs)
 
         return call
+
+    def model(self, *args: Any, **kwargs: Any) -> "InThreads":
+        return InThreads(self._client.model(*args, **kwargs))
 
     async def watch_training_job(self, *args: Any) -> AsyncIterator[Any]:
         events = self._client.watch_training_job(*args)

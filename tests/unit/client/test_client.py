@@ -12,7 +12,15 @@ import grpc_testing
 import pytest
 
 import modelyard
-from modelyard import AsyncClient, Client, Model, ModelyardError, TrainingEvent
+from modelyard import (
+    AsyncClient,
+    AsyncServedModel,
+    Client,
+    Model,
+    ModelyardError,
+    ServedModel,
+    TrainingEvent,
+)
 from modelyard.blocking import run
 from modelyard.channel import SERVICES, channel_options, service_config
 from modelyard.registry.v1.registry_pb2 import ListModelsRequest, ListModelsResponse
@@ -31,12 +39,16 @@ def in_thread(work: Callable[[], Any]) -> Future[Any]:
 
 
 def test_both_clients_have_the_same_operations() -> None:
-    def operations(kind: type) -> dict[str, inspect.Signature]:
-        names = [name for name in dir(kind) if not name.startswith("_")]
-        return {name: inspect.signature(getattr(kind, name)) for name in names}
+    def operations(kind: type) -> dict[str, object]:
+        public = {name: getattr(kind, name) for name in dir(kind) if not name.startswith("_")}
+        return {name: (inspect.signature(it), it.__doc__) for name, it in public.items()}
 
-    assert operations(Client) == operations(AsyncClient)
-    assert Client.predict.__doc__ == AsyncClient.predict.__doc__
+    ours, theirs = operations(Client), operations(AsyncClient)
+    # Each returns a model of its own kind.
+    del ours["model"], theirs["model"]
+    assert ours == theirs
+    assert operations(ServedModel).keys() < operations(AsyncServedModel).keys()
+    assert inspect.getdoc(Client.model) == inspect.getdoc(AsyncClient.model)
 
 
 def test_a_blocking_call_on_a_fake_channel(channel: Any) -> None:

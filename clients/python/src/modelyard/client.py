@@ -13,6 +13,8 @@ from modelyard.datasets import DatasetOperations
 from modelyard.inferences import InferenceOperations
 from modelyard.jobs import JobOperations
 from modelyard.models import ModelOperations
+from modelyard.names import ModelRef, VersionRef
+from modelyard.served_model import AsyncServedModel
 from modelyard.transport import AsyncioTransport
 
 
@@ -24,6 +26,30 @@ class AllOperations(
     async def close(self) -> None:
         """Close the channel; what is under way is cancelled."""
         await self._calls.transport.close()
+
+
+class ServedModel:
+    """A model to predict with; `Client.model` makes it, and threads may share it.
+
+        penguins = client.model("penguins")
+        prediction = penguins.predict(bill_length_mm=39.1, island="Torgersen")
+
+    When it looks at the model, and what is repeated, `AsyncServedModel` tells.
+
+    Args:
+        operations: The same without blocking.
+    """
+
+    def __init__(self, operations: AsyncServedModel) -> None:
+        self._operations = operations
+
+    def __repr__(self) -> str:
+        """Name the model and the version."""
+        return repr(self._operations)
+
+    predict = blocking(AsyncServedModel.predict)
+    predict_batch = blocking(AsyncServedModel.predict_batch)
+    signature = blocking(AsyncServedModel.signature)
 
 
 class AsyncClient(AllOperations):
@@ -122,6 +148,22 @@ class Client:
     ready = blocking(AllOperations.ready)
     get_model_metadata = blocking(AllOperations.get_model_metadata)
     predict = blocking(AllOperations.predict)
+
+    def model(
+        self,
+        model: ModelRef,
+        version: VersionRef | None = None,
+        timeout_seconds: float | None = None,
+    ) -> ServedModel:
+        """Return a model to predict with; no call is made yet.
+
+        Args:
+            model: The model or its id.
+            version: The version, its number or an alias; `champion` when not given.
+            timeout_seconds: The deadline of each of its calls; the client's when not given.
+        """
+        return ServedModel(self._operations.model(model, version, timeout_seconds))
+
     infer = blocking(AllOperations.infer)
 
     close = blocking(AllOperations.close)
