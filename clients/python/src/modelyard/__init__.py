@@ -12,6 +12,7 @@ from modelyard.jobs import TrainingEvent
 from modelyard.names import last_id
 from modelyard.prediction import Inference, Prediction, RowPrediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
+from modelyard.security import Tls
 from modelyard.served_model import AsyncServedModel
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
 from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
@@ -33,6 +34,7 @@ __all__ = [
     "Prediction",
     "RowPrediction",
     "ServedModel",
+    "Tls",
     "Trainer",
     "TrainingEvent",
     "TrainingJob",
