@@ -52,7 +52,8 @@ def _as_columns(rows: Rows, names: Sequence[str]) -> Mapping[str, Any]:
     if isinstance(rows, Mapping):
         is_one_row = not any(_is_column(value) for value in rows.values())
         return {name: [value] for name, value in rows.items()} if is_one_row else rows
-    if isinstance(rows, Frame | ArrowStream):
+    # To ask for a protocol takes long, which one row in a list would notice.
+    if not isinstance(rows, list | tuple) and isinstance(rows, Frame | ArrowStream):
         return read_columns(rows)
     for number, row in enumerate(rows):
         if not isinstance(row, Mapping):
