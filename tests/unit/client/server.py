@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -13,6 +14,14 @@ from modelyard.training.v1.datasets_pb2_grpc import add_DatasetServiceServicer_t
 from modelyard.training.v1.training_pb2_grpc import add_TrainingServiceServicer_to_server
 from tests.unit.client.servicer import Datasets, Inference, Registry, Training
 from tests.unit.client.yard import Yard
+
+# What they leave out answers UNIMPLEMENTED; only their type stubs call that abstract.
+SERVICES: list[tuple[Any, Any]] = [
+    (Registry, add_RegistryServiceServicer_to_server),
+    (Datasets, add_DatasetServiceServicer_to_server),
+    (Training, add_TrainingServiceServicer_to_server),
+    (Inference, add_InferenceServiceServicer_to_server),
+]
 
 
 @contextmanager
@@ -25,12 +34,8 @@ def serving(
     """Serve on a free port, and say on which."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
     server = grpc.server(ThreadPoolExecutor(8), options=options)
-    add_RegistryServiceServicer_to_server(Registry(yard), server)
-    add_DatasetServiceServicer_to_server(Datasets(yard), server)
-    add_TrainingServiceServicer_to_server(Training(yard), server)
-    # What it leaves out answers UNIMPLEMENTED; only the type stubs call that abstract.
-    inference = Inference(yard)  # type: ignore[abstract]
-    add_InferenceServiceServicer_to_server(inference, server)
+    for make, add in SERVICES:
+        add(make(yard), server)
     if healths is not None:
         health_pb2_grpc.add_HealthServicer_to_server(healths, server)
     if credentials is None:

@@ -9,6 +9,8 @@ from modelyard.retries import BUFFER_BYTES, REPEATABLE, retry_policy
 from modelyard.security import Tls
 from modelyard.targets import is_one_server
 
+DEFAULT_TARGET = "127.0.0.1:8001"
+
 _MESSAGE_BYTES = 64 * 2**20
 
 

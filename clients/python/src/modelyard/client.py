@@ -8,7 +8,7 @@ import grpc
 from modelyard.artifacts import ArtifactOperations
 from modelyard.blocking import BlockingTransport, blocking, blocking_iterator
 from modelyard.calls import DEFAULT_TIMEOUT_SECONDS, Calls, CallSettings
-from modelyard.channel import open_asyncio, open_blocking
+from modelyard.channel import DEFAULT_TARGET, open_asyncio, open_blocking
 from modelyard.datasets import DatasetOperations
 from modelyard.inferences import InferenceOperations
 from modelyard.jobs import JobOperations
@@ -16,7 +16,7 @@ from modelyard.models import ModelOperations
 from modelyard.names import ModelRef, VersionRef
 from modelyard.security import Bearer, Tls, Token
 from modelyard.served_model import AsyncServedModel
-from modelyard.targets import DEFAULT_TARGET, Addresses, is_loopback, make_target
+from modelyard.targets import Addresses, is_loopback, make_target
 from modelyard.tracing import Tracing
 from modelyard.transport import AsyncioTransport
 

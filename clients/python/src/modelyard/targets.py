@@ -7,8 +7,6 @@ from typing import TypeAlias
 Addresses: TypeAlias = str | Sequence[str]
 """`HOST:PORT`, a target as gRPC knows them, or several `IP:PORT`."""
 
-DEFAULT_TARGET = "127.0.0.1:8001"
-
 _SOCKETS = ("unix:", "unix-abstract:")
 _IP_SCHEMES = {4: "ipv4", 6: "ipv6"}
 

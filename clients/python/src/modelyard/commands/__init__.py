@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from modelyard.channel import DEFAULT_TARGET
 from modelyard.commands import datasets, jobs, models, predict, promote, push, train, versions
 from modelyard.commands.session import Options, with_session
-from modelyard.targets import DEFAULT_TARGET
 
 app = typer.Typer(
     help="Train, register, promote and query tabular models on a Modelyard server.",

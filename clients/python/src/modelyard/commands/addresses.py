@@ -4,7 +4,7 @@ import re
 
 import typer
 
-from modelyard.targets import DEFAULT_TARGET
+from modelyard.channel import DEFAULT_TARGET
 
 _HOST_AND_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})")
 _HIGHEST_PORT = 65535
