@@ -6,8 +6,8 @@ STOCK := .venv-stock
 PERF := .perf-analyzer
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
-NODE := tests/contract/node
-NODE_INSTALLED := $(if $(shell command -v npm),$(NODE)/node_modules/.installed)
+NODES := tests/contract/node clients/node
+NODES_INSTALLED := $(if $(shell command -v npm),$(NODES:%=%/node_modules/.installed))
 ARGS ?=
 SECONDS ?= 30
 PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
@@ -17,7 +17,7 @@ PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(INSTALLED) $(STOCK_INSTALLED) $(NODE_INSTALLED) ## make the environments of Python and, if there, Node
+setup: $(INSTALLED) $(STOCK_INSTALLED) $(NODES_INSTALLED) ## make the environments of Python and, if there, Node
 
 # uv is quick; where it can't reach an index that pip is set up for, pip does the same.
 define install
@@ -37,8 +37,8 @@ $(STOCK_INSTALLED): requirements/uv.txt requirements/stock-clients.txt
 	$(call install,$(STOCK),requirements/stock-clients.txt)
 	touch $@
 
-$(NODE)/node_modules/.installed: $(NODE)/package-lock.json
-	npm ci --prefix $(NODE) --silent --ignore-scripts
+%/node_modules/.installed: %/package-lock.json
+	npm ci --prefix $* --silent --ignore-scripts
 	touch $@
 
 # Triton's load generator. Where it can't be had, the folder says why and its test is skipped.
@@ -102,6 +102,6 @@ requirements: setup ## pin anew after a change of requirements/*.in
 	    --python-version 3.11 --output-file $$pins.txt $$pins.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) $(PERF) $(NODE)/node_modules .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(PERF) $(NODES:%=%/node_modules) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
 
 include benchmarks/bench.mk

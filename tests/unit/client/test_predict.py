@@ -84,7 +84,7 @@ async def test_metadata_and_classes_are_read_once_for_a_version(
     for version in (None, None, 3, "3", "champion"):
         await client.predict("penguins", ROW, version)
     asked = yard.asked(ModelMetadataRequest)
-    assert [it.version for it in asked] == ["", "3", "champion"]
+    assert [it.version for it in asked] == ["champion", "3", "champion"]
     assert yard.calls["GetModelVersion"] == 1
     assert yard.calls["ModelInfer"] == 5
 

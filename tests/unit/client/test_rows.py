@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 
 from modelyard import ModelyardError
-from modelyard.rows import Input, to_tensors
+from modelyard.inference.v1.inference_pb2 import ModelMetadataResponse
+from modelyard.rows import to_tensors
 from modelyard.tensors import Array
 
+Input = ModelMetadataResponse.TensorMetadata
 INPUTS = [
     Input(name="length", datatype="FP32", shape=[-1, 1]),
     Input(name="island", datatype="BYTES", shape=[-1, 1]),

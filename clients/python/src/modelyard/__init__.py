@@ -5,19 +5,22 @@ messages of the contract; a prediction is a `Prediction`; every failure is a
 `ModelyardError`.
 """
 
-from modelyard.client import AsyncClient, Client
+from modelyard.client import AsyncClient, Client, ServedModel
 from modelyard.error import FieldViolation, ModelyardError
 from modelyard.inferences import ModelMetadata
 from modelyard.jobs import TrainingEvent
 from modelyard.names import last_id
-from modelyard.prediction import Inference, Prediction
+from modelyard.prediction import Inference, Prediction, RowPrediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
+from modelyard.security import Tls
+from modelyard.served_model import AsyncServedModel
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
 from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
 
 __all__ = [
     "Artifact",
     "AsyncClient",
+    "AsyncServedModel",
     "Client",
     "Dataset",
     "DatasetVersion",
@@ -29,6 +32,9 @@ __all__ = [
     "ModelVersion",
     "ModelyardError",
     "Prediction",
+    "RowPrediction",
+    "ServedModel",
+    "Tls",
     "Trainer",
     "TrainingEvent",
     "TrainingJob",

@@ -8,13 +8,24 @@ beside whatever loop that thread may have.
 
 import functools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import grpc
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Facade(Protocol):
@@ -155,6 +166,21 @@ class BlockingTransport:
     async def offload(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run work here."""
         return work(*args, **kwargs)
+
+    async def map(
+        self, work: Callable[[T], Coroutine[Any, Any, R]], items: Sequence[T], concurrency: int
+    ) -> list[R]:
+        """Do the work for all items, in threads if there are several."""
+        with ThreadPoolExecutor(concurrency) as threads:
+            # A coroutine is made where it runs: one that never ran would be complained of.
+            results = [
+                threads.submit(copy_context().run, lambda it=item: run(work(it))) for item in items
+            ]
+            try:
+                return [result.result() for result in results]
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
 
     async def close(self) -> None:
         """Close the channel; what is under way is cancelled."""

@@ -7,13 +7,39 @@ import grpc
 
 from modelyard.artifacts import ArtifactOperations
 from modelyard.blocking import BlockingTransport, blocking, blocking_iterator
-from modelyard.calls import DEFAULT_TIMEOUT_SECONDS, Calls
+from modelyard.calls import DEFAULT_TIMEOUT_SECONDS, Calls, CallSettings
 from modelyard.channel import DEFAULT_TARGET, open_asyncio, open_blocking
 from modelyard.datasets import DatasetOperations
 from modelyard.inferences import InferenceOperations
 from modelyard.jobs import JobOperations
 from modelyard.models import ModelOperations
+from modelyard.names import ModelRef, VersionRef
+from modelyard.security import Bearer, Tls, Token
+from modelyard.served_model import AsyncServedModel
+from modelyard.targets import Addresses, is_loopback, make_target
+from modelyard.tracing import Tracing
 from modelyard.transport import AsyncioTransport
+
+
+def _check_token(token: Token | None, target: str, tls: Tls | None, channel: object) -> None:
+    """Refuse to send a token where others could read it."""
+    if token is None:
+        return
+    if channel is not None:
+        raise ValueError("a channel made elsewhere brings its own token, as call credentials")
+    if tls is None and not is_loopback(target):
+        raise ValueError(f"a token needs TLS on its way to {target}: give tls=Tls() as well")
+
+
+def _make_settings(
+    timeout_seconds: float, token: Token | None, traced_target: str | None
+) -> CallSettings:
+    """Put together what every call has."""
+    return CallSettings(
+        timeout_seconds,
+        None if token is None else Bearer(token),
+        None if traced_target is None else Tracing(traced_target),
+    )
 
 
 class AllOperations(
@@ -26,6 +52,30 @@ class AllOperations(
         await self._calls.transport.close()
 
 
+class ServedModel:
+    """A model to predict with; `Client.model` makes it, and threads may share it.
+
+        penguins = client.model("penguins")
+        prediction = penguins.predict(bill_length_mm=39.1, island="Torgersen")
+
+    When it looks at the model, and what is repeated, `AsyncServedModel` tells.
+
+    Args:
+        operations: The same without blocking.
+    """
+
+    def __init__(self, operations: AsyncServedModel) -> None:
+        self._operations = operations
+
+    def __repr__(self) -> str:
+        """Name the model and the version."""
+        return repr(self._operations)
+
+    predict = blocking(AsyncServedModel.predict)
+    predict_batch = blocking(AsyncServedModel.predict_batch)
+    signature = blocking(AsyncServedModel.signature)
+
+
 class AsyncClient(AllOperations):
     """A client for asyncio; make it and use it on one running loop.
 
@@ -33,24 +83,38 @@ class AsyncClient(AllOperations):
             prediction = await client.predict("penguins", {"island": "Torgersen", ...})
 
     Args:
-        target: The server, `HOST:PORT`.
-        credentials: How to speak TLS; None is plain text.
+        target: The server, `HOST:PORT`. A name that stands for several servers, or a list
+            of several `IP:PORT`, spreads the calls over those whose health is SERVING.
+        tls: How to speak TLS; None is plain text.
+        token: The caller's token, or what gives it for each call; it goes over TLS or to
+            this machine only.
         timeout_seconds: The deadline of every call that is neither a stream nor known to
             take longer.
+        tracing: Whether each call has a span of OpenTelemetry; `modelyard[otel]` brings it.
         channel: A channel made elsewhere, with interceptors for example; it takes the
-            place of target and credentials, and is closed with the client.
+            place of target, tls and token, and is closed with the client.
+
+    Raises:
+        ValueError: The settings contradict each other.
+        ImportError: OpenTelemetry is wanted and not installed.
+        OSError: A certificate can't be read.
     """
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: Addresses = DEFAULT_TARGET,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
+        token: Token | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        tracing: bool = False,
         channel: grpc.aio.Channel | None = None,
     ) -> None:
-        channel = channel or open_asyncio(target, credentials)
-        super().__init__(Calls(AsyncioTransport(channel), timeout_seconds))
+        dialled = make_target(target)
+        _check_token(token, dialled, tls, channel)
+        settings = _make_settings(timeout_seconds, token, dialled if tracing else None)
+        channel = channel or open_asyncio(dialled, tls)
+        super().__init__(Calls(AsyncioTransport(channel), settings))
 
     async def __aenter__(self) -> Self:
         """Return the client."""
@@ -73,24 +137,38 @@ class Client:
             prediction = client.predict("penguins", {"island": "Torgersen", ...})
 
     Args:
-        target: The server, `HOST:PORT`.
-        credentials: How to speak TLS; None is plain text.
+        target: The server, `HOST:PORT`. A name that stands for several servers, or a list
+            of several `IP:PORT`, spreads the calls over those whose health is SERVING.
+        tls: How to speak TLS; None is plain text.
+        token: The caller's token, or what gives it for each call; it goes over TLS or to
+            this machine only.
         timeout_seconds: The deadline of every call that is neither a stream nor known to
             take longer.
+        tracing: Whether each call has a span of OpenTelemetry; `modelyard[otel]` brings it.
         channel: A channel made elsewhere, with interceptors for example; it takes the
-            place of target and credentials, and is closed with the client.
+            place of target, tls and token, and is closed with the client.
+
+    Raises:
+        ValueError: The settings contradict each other.
+        ImportError: OpenTelemetry is wanted and not installed.
+        OSError: A certificate can't be read.
     """
 
     def __init__(
         self,
-        target: str = DEFAULT_TARGET,
+        target: Addresses = DEFAULT_TARGET,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        tls: Tls | None = None,
+        token: Token | None = None,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        tracing: bool = False,
         channel: grpc.Channel | None = None,
     ) -> None:
-        channel = channel or open_blocking(target, credentials)
-        self._operations = AllOperations(Calls(BlockingTransport(channel), timeout_seconds))
+        dialled = make_target(target)
+        _check_token(token, dialled, tls, channel)
+        settings = _make_settings(timeout_seconds, token, dialled if tracing else None)
+        channel = channel or open_blocking(dialled, tls)
+        self._operations = AllOperations(Calls(BlockingTransport(channel), settings))
 
     upload_dataset = blocking(AllOperations.upload_dataset)
     get_dataset = blocking(AllOperations.get_dataset)
@@ -123,6 +201,22 @@ class Client:
     ready = blocking(AllOperations.ready)
     get_model_metadata = blocking(AllOperations.get_model_metadata)
     predict = blocking(AllOperations.predict)
+
+    def model(
+        self,
+        model: ModelRef,
+        version: VersionRef | None = None,
+        timeout_seconds: float | None = None,
+    ) -> ServedModel:
+        """Return a model to predict with; no call is made yet.
+
+        Args:
+            model: The model or its id.
+            version: The version, its number or an alias; `champion` when not given.
+            timeout_seconds: The deadline of each of its calls; the client's when not given.
+        """
+        return ServedModel(self._operations.model(model, version, timeout_seconds))
+
     infer = blocking(AllOperations.infer)
 
     close = blocking(AllOperations.close)

@@ -11,17 +11,12 @@ from modelyard.calls import Calls, Operations
 from modelyard.error import ModelyardError, invalid_rows
 from modelyard.inference.v1 import inference_pb2 as messages
 from modelyard.inference.v1.inference_pb2 import ModelMetadataResponse
-from modelyard.names import ModelRef, VersionRef, last_id, model_name, version_id, version_name
-from modelyard.prediction import (
-    PROBABILITIES,
-    Inference,
-    Prediction,
-    as_prediction,
-    read_inference,
-)
-from modelyard.registry.v1.registry_pb2 import GetModelVersionRequest
-from modelyard.rows import Rows, to_tensors
-from modelyard.tensors import Tensor, datatype_of, encode
+from modelyard.known import KnownModels
+from modelyard.names import ModelRef, VersionRef, last_id, model_name, version_id
+from modelyard.prediction import Inference, Prediction
+from modelyard.rows import Rows
+from modelyard.served_model import AsyncServedModel, infer
+from modelyard.tensors import Tensor, datatype_of
 
 ModelMetadata: TypeAlias = ModelMetadataResponse
 
@@ -35,8 +30,7 @@ class InferenceOperations(Operations):
 
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
-        self._metadata: dict[tuple[str, str], ModelMetadata] = {}
-        self._classes: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._known = KnownModels(calls)
 
     async def ready(self) -> bool:
         """Tell whether the server is there and serves every model that it should."""
@@ -63,11 +57,7 @@ class InferenceOperations(Operations):
         Raises:
             ModelyardError: The model is not served, or the call failed.
         """
-        name, wanted = _served_as(model, version)
-        request = messages.ModelMetadataRequest(name=name, version=wanted)
-        found = await self._calls.unary(self._calls.inference.ModelMetadata, request)
-        self._metadata[name, wanted] = found
-        return found
+        return await self._known.look(*_served_as(model, version))
 
     async def predict(
         self, model: ModelRef, rows: Rows, version: VersionRef | None = None
@@ -88,14 +78,24 @@ class InferenceOperations(Operations):
             ModelyardError: The rows do not fit the model, the model is not served, or a
                 call failed.
         """
-        known = self._metadata.get(_served_as(model, version))
-        if known is not None:
-            try:
-                return await self._predict(known, rows, version)
-            except ModelyardError as error:
-                if error.code is not grpc.StatusCode.INVALID_ARGUMENT:
-                    raise
-        return await self._predict(await self.get_model_metadata(model, version), rows, version)
+        served = AsyncServedModel(self._calls, self._known, *_served_as(model, version))
+        return await served.predict_complete(rows)
+
+    def model(
+        self,
+        model: ModelRef,
+        version: VersionRef | None = None,
+        timeout_seconds: float | None = None,
+    ) -> AsyncServedModel:
+        """Return a model to predict with; no call is made yet.
+
+        Args:
+            model: The model or its id.
+            version: The version, its number or an alias; `champion` when not given.
+            timeout_seconds: The deadline of each of its calls; the client's when not given.
+        """
+        name, wanted = _served_as(model, version)
+        return AsyncServedModel(self._calls, self._known, name, wanted, timeout_seconds)
 
     async def infer(
         self,
@@ -123,48 +123,7 @@ class InferenceOperations(Operations):
         except ValueError as error:
             raise invalid_rows(str(error)) from None
         name, wanted = _served_as(model, version)
-        return await self._infer(name, wanted, tensors, outputs)
-
-    async def _predict(
-        self, metadata: ModelMetadata, rows: Rows, version: VersionRef | None
-    ) -> Prediction:
-        """Predict for rows as the metadata says."""
-        tensors = to_tensors(rows, metadata.inputs)
-        name, wanted = _served_as(metadata.name, version)
-        inference = await self._infer(name, wanted, tensors)
-        return as_prediction(inference, await self._read_classes(inference))
-
-    async def _infer(
-        self, model: str, version: str, tensors: Sequence[Tensor], outputs: Sequence[str] = ()
-    ) -> Inference:
-        """Send tensors and read what comes back."""
-        wanted = messages.ModelInferRequest
-        request = wanted(
-            model_name=model,
-            model_version=version,
-            inputs=[
-                wanted.InferInputTensor(name=it.name, datatype=it.datatype, shape=it.array.shape)
-                for it in tensors
-            ],
-            outputs=[wanted.InferRequestedOutputTensor(name=name) for name in outputs],
-            raw_input_contents=[encode(it) for it in tensors],
-        )
-        return read_inference(await self._calls.unary(self._calls.inference.ModelInfer, request))
-
-    async def _read_classes(self, inference: Inference) -> tuple[str, ...]:
-        """Return the classes of a version's probabilities; a version never changes them."""
-        key = (inference.model, inference.model_version)
-        if PROBABILITIES not in inference.outputs:
-            return ()
-        if key not in self._classes:
-            try:
-                request = GetModelVersionRequest(name=version_name(*key))
-                found = await self._calls.unary(self._calls.registry.GetModelVersion, request)
-            except ModelyardError:
-                # A prediction without the classes' names is better than none.
-                return ()
-            self._classes[key] = tuple(found.classes)
-        return self._classes[key]
+        return await infer(self._calls, name, wanted, tensors, outputs)
 
 
 def _served_as(model: ModelRef, version: VersionRef | None) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What a model answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -104,6 +104,25 @@ class Prediction(Inference):
         return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
 
 
+@dataclass(frozen=True, slots=True)
+class RowPrediction:
+    """What a model predicted for one row, in plain Python values.
+
+    Attributes:
+        label: The predicted class; None if the model gives none, as a regression.
+        value: The predicted number; None if the model gives none, as a classification.
+        probabilities: The probability of each class by its name; empty if not known.
+        model_version: The number of the version that answered.
+        outputs: Everything that the model gave, by the names that it has there.
+    """
+
+    label: Any
+    value: Any
+    probabilities: Mapping[str, float]
+    model_version: str
+    outputs: Mapping[str, Any] = field(repr=False)
+
+
 def read_inference(answer: ModelInferResponse) -> Inference:
     """Read an answer's tensors.
 
@@ -127,6 +146,29 @@ def as_prediction(inference: Inference, classes: Sequence[str]) -> Prediction:
     """Make bytes text, and name the classes."""
     outputs = {name: _as_text(array) for name, array in inference.outputs.items()}
     return Prediction(inference.model, inference.model_version, outputs, tuple(classes))
+
+
+def as_row(prediction: Prediction) -> RowPrediction:
+    """Take the only row of a prediction.
+
+    Raises:
+        ModelyardError: There is another number of rows.
+    """
+    if len(prediction) != 1:
+        raise ModelyardError(
+            f"model '{prediction.model}' answered one row with {len(prediction)}; it does not "
+            "answer row by row, so ask it with infer",
+            code=grpc.StatusCode.FAILED_PRECONDITION,
+        )
+    row = prediction.rows[0]
+    chances = row.get(PROBABILITIES)
+    return RowPrediction(
+        label=row.get(LABEL),
+        value=row.get(VALUE),
+        probabilities=chances if isinstance(chances, dict) else {},
+        model_version=prediction.model_version,
+        outputs=row,
+    )
 
 
 def _as_text(array: Array) -> Array:

@@ -6,6 +6,7 @@ then the bytes.
 
 import struct
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,8 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
 # NumPy has no such type: a BF16 is the upper half of an FP32, which stands for it here.
 BF16 = "BF16"
 BYTES = "BYTES"
+
+_LENGTH = struct.Struct("<I")
 
 _DATATYPES = {dtype: datatype for datatype, dtype in NUMPY_TYPES.items()}
 
@@ -70,7 +73,7 @@ def encode(tensor: Tensor) -> bytes:
         KeyError: The protocol has no such type.
     """
     if tensor.datatype == BYTES:
-        return b"".join(_encode_element(element) for element in tensor.array.ravel().tolist())
+        return _encode_elements(tensor.array.ravel().tolist())
     if tensor.datatype == BF16:
         return _encode_bf16(tensor.array)
     return tensor.array.astype(NUMPY_TYPES[tensor.datatype], copy=False).tobytes()
@@ -93,10 +96,12 @@ def decode(raw: bytes, datatype: str, shape: tuple[int, ...]) -> Array:
     return np.frombuffer(raw, NUMPY_TYPES[datatype]).reshape(shape)
 
 
-def _encode_element(element: str | bytes) -> bytes:
-    """Write one element of BYTES; text is UTF-8."""
-    data = element.encode() if isinstance(element, str) else element
-    return struct.pack("<I", len(data)) + data
+def _encode_elements(elements: list[str | bytes]) -> bytes:
+    """Write all elements of BYTES; text is UTF-8."""
+    data = [it.encode() if isinstance(it, str) else it for it in elements]
+    # A million elements are usual in a batch: the lengths are written without a step of Python.
+    lengths = map(_LENGTH.pack, map(len, data))
+    return b"".join(chain.from_iterable(zip(lengths, data, strict=True)))
 
 
 def _decode_elements(raw: bytes) -> list[bytes]:

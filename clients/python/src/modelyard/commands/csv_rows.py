@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from modelyard.cells import Input
 from modelyard.error import invalid_rows
-from modelyard.rows import Input
 from modelyard.tensors import BYTES, Array
 
 MISSING_WORDS = ("", "NA", "NaN", "nan", "null")
