@@ -16,35 +16,23 @@ from tests.support.server_process import REPOSITORY, ServerProcess
 
 NODE_FOLDER = REPOSITORY / "clients" / "node"
 
-MODEL_PROTO = """
-syntax = "proto3";
-package models.penguins.v1;
-service Penguins {
-  rpc Predict(PredictRequest) returns (PredictResponse);
-}
-message PredictRequest {
-  optional string island = 1;
-  optional double bill_length_mm = 2;
-}
-message PredictResponse {
-  optional string label = 1;
-  map<string, double> probabilities = 2;
-  string model_version = 100001;
-}
-"""
+MODELYARD = str(Path(sys.executable).with_name("modelyard"))
 
-USE_OF_MODEL = """
+PREDICT = """
 import { credentials } from "@grpc/grpc-js";
 import { PenguinsClient, PredictRequest } from "../generated/models/penguins/v1/penguins";
 import { call, channelOptions } from "../src/index";
 
-export async function probability(bill_length_mm: number): Promise<number | undefined> {
+async function main(address: string): Promise<void> {
   const options = channelOptions(["models.penguins.v1.Penguins"]);
-  const penguins = new PenguinsClient("127.0.0.1:1", credentials.createInsecure(), options);
-  const request = PredictRequest.create({ bill_length_mm });
-  const answer = await call(penguins.predict.bind(penguins), request);
-  return answer.probabilities["Adelie"];
+  const penguins = new PenguinsClient(address, credentials.createInsecure(), options);
+  const row = { bill_length_mm: 39.1, island: "Torgersen", year: 2007 };
+  const answer = await call(penguins.predict.bind(penguins), PredictRequest.create(row));
+  console.log(JSON.stringify(answer));
+  penguins.close();
 }
+
+main(process.argv[2]);
 """
 
 
@@ -86,15 +74,23 @@ def test_generated_stubs_call_the_server(
     assert said["numbers"] == [2, 5, -6]
 
 
-def test_a_model_has_stubs_of_its_own(package: Path) -> None:
+def test_a_model_is_called_by_its_own_stubs(
+    package: Path, server: ServerProcess, client: Client
+) -> None:
     proto = package / "protos" / "models" / "penguins" / "v1" / "penguins.proto"
     proto.parent.mkdir(parents=True)
-    proto.write_text(MODEL_PROTO)
+    proto.write_text(run(package, MODELYARD, "--server", server.address, "proto", "penguins"))
     run(package, "npm", "run", "--silent", "generate", "--", "protos")
-    program = package / "examples" / "use.ts"
-    program.write_text(USE_OF_MODEL)
+    program = package / "examples" / "predict.ts"
+    program.write_text(PREDICT)
     run(package, "npm", "run", "--silent", "build")
 
-    program.write_text(USE_OF_MODEL.replace("{ bill_length_mm }", "{ bill_lenght_mm: 1 }"))
-    with pytest.raises(AssertionError, match=r"use.ts\(9,\d+\): error"):
+    said = json.loads(run(package, "node", "build/examples/predict.js", server.address))
+    expected = client.model("penguins").predict(bill_length_mm=39.1, island="Torgersen", year=2007)
+    assert said["label"] == expected.label
+    assert said["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+    assert said["model_version"] == expected.model_version
+
+    program.write_text(PREDICT.replace("{ bill_length_mm", "{ bill_lenght_mm"))
+    with pytest.raises(AssertionError, match=r"predict.ts\(\d+,\d+\): error"):
         run(package, "npm", "run", "--silent", "build")
