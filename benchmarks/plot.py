@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from benchmarks.cases import CASES, SERVERS
 
 RESULTS = Path(__file__).resolve().parent / "results"
-COLOURS = ("#0b6e4f", "#8ccf9f", "#4a6fa5", "#a9bcd6", "#e08e45", "#c8553d")
+COLOURS = ("#0b6e4f", "#8ccf9f", "#4a6fa5", "#a9bcd6", "#e08e45", "#f0c08f", "#c8553d")
 HEIGHT = 0.8
 
 
