@@ -96,6 +96,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a request that waited longer than its parameter `timeout` allows."""
     REASON_REGION_NOT_FOUND: _Reason.ValueType  # 67
     """Marks a region of shared memory that is not registered."""
+    REASON_TRAINER_NOT_FOUND: _Reason.ValueType  # 90
+    """Marks a trainer that does not exist."""
+    REASON_TRAINER_NOT_INSTALLED: _Reason.ValueType  # 91
+    """Marks a trainer whose package is not installed on the server."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -177,4 +181,8 @@ REASON_WAIT_TIMEOUT: Reason.ValueType  # 66
 """Marks a request that waited longer than its parameter `timeout` allows."""
 REASON_REGION_NOT_FOUND: Reason.ValueType  # 67
 """Marks a region of shared memory that is not registered."""
+REASON_TRAINER_NOT_FOUND: Reason.ValueType  # 90
+"""Marks a trainer that does not exist."""
+REASON_TRAINER_NOT_INSTALLED: Reason.ValueType  # 91
+"""Marks a trainer whose package is not installed on the server."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
