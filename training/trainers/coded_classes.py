@@ -41,3 +41,9 @@ class CodedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict(self, X: Array) -> Array:  # noqa: N803  the same
         """Return the most probable class."""
         return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
+
+
+def compute_softmax(scores: Array) -> Array:
+    """Make probabilities of scores [rows, classes]."""
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

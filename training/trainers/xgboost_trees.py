@@ -12,7 +12,7 @@ from sklearn.compose import TransformedTargetRegressor
 from registry.signature import Task
 from training.catalog.settings import XgboostSettings
 from training.onnx_graph import Array, OnnxGraph
-from training.trainers.coded_classes import CodedClassifier
+from training.trainers.coded_classes import CodedClassifier, compute_softmax
 from training.trainers.family import Family
 from training.trainers.scaled_target import add_unscaled, scale_target
 from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree, round_to_fp32
@@ -44,9 +44,7 @@ class SummedXgboost(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
 
     def predict_proba(self, X: Array) -> Array:  # noqa: N803  the same
         """Return the probabilities of the codes, FP64 [rows, classes]."""
-        scores = self._add_up(X)
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+        return compute_softmax(self._add_up(X))
 
     def _add_up(self, rows: Array) -> Array:
         total = np.repeat(self.base_.weights, len(rows), axis=0)

@@ -26,7 +26,7 @@ def test_the_first_trainer_of_a_task_is_its_default() -> None:
 
 
 def test_a_trainer_refuses_other_tasks() -> None:
-    with pytest.raises(FieldInvalid, match="random-forest can") as caught:
+    with pytest.raises(FieldInvalid, match=r"random-forest, .* can$") as caught:
         choose_trainer("linear-regression", Task.CLASSIFICATION)
     assert caught.value.field == "training_job.trainer"
 
