@@ -38,8 +38,8 @@ def _beyond(bounds: dict[str, Any]) -> list[Any]:
         inside = bounds["items"]["minimum"]
         too_many = [inside] * (bounds["maxItems"] + 1)
         return [[], too_many, *([value] for value in _beyond(bounds["items"]))]
-    low = bounds.get("minimum", bounds.get("exclusiveMinimum"))
-    step = 1 if bounds["type"] == "integer" else 1e-9
+    low: float = bounds["minimum"] if "minimum" in bounds else bounds["exclusiveMinimum"]
+    step: float = 1 if bounds["type"] == "integer" else 1e-9
     under = low if "exclusiveMinimum" in bounds else low - step
     return [under, bounds["maximum"] * (1 + 1e-9) + step, "text"]
 

@@ -32,10 +32,15 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 Build = Callable[[int], Any]
 """Takes the number of training rows."""
 
-_BOOSTING = {"n_estimators": 20, "learning_rate": 0.1, "random_state": 3, "n_jobs": 1}
+_BOOSTING: dict[str, Any] = {
+    "n_estimators": 20,
+    "learning_rate": 0.1,
+    "random_state": 3,
+    "n_jobs": 1,
+}
 _LIGHTGBM = _BOOSTING | {"deterministic": True, "force_row_wise": True, "verbosity": -1}
-_EXACT = {"n_estimators": 20, "random_state": 3}
-_NETWORK = {
+_EXACT: dict[str, Any] = {"n_estimators": 20, "random_state": 3}
+_NETWORK: dict[str, Any] = {
     "hidden_layer_sizes": (16, 8),
     "learning_rate_init": 0.01,
     "max_iter": 100,

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from registry.signature import Task
-from tests.support.trainer_cases import CASES, QUICK, TARGET, WAYS, Case, fit_case
+from tests.support.trainer_cases import CASES, QUICK, TARGET, WAYS, Case, fit_case, tell_nobody
 from training.catalog import TRAINERS
 from training.columns import TableFormat
 from training.fit import fit
@@ -101,7 +101,7 @@ def test_classes_keep_their_type(trainer: str, classes: tuple[object, ...], tmp_
         trainer=trainer,
         settings=QUICK.get(trainer, {}) | dict.fromkeys(small, 1),
     )
-    assert fit(request, tmp_path, [].append).fault is None
+    assert fit(request, tmp_path, tell_nobody).fault is None
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     first = len(classes) - len(known)
     rows = np.array([[float(first)], [float(first + 1)]], np.float32)

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
 from registry.signature import Task
-from tests.support.trainer_cases import CASES, TARGET, fit_case
+from tests.support.trainer_cases import CASES, TARGET, fit_case, tell_nobody
 from tests.unit.training.trainers import graphs
 from training.catalog import TRAINERS
 from training.catalog import trainers as catalog_trainers
@@ -29,7 +29,7 @@ def _fit(frame: pl.DataFrame, trainer: str, folder: Path, task: Task) -> FitOutc
     frame.write_parquet(folder / "table")
     path = str(folder / "table")
     request = FitRequest(path, TableFormat.PARQUET, TARGET, trainer=trainer, task=task)
-    return fit(request, folder, [].append)
+    return fit(request, folder, tell_nobody)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])

@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import make_classification
 
 from registry.signature import Task
-from tests.support.trainer_cases import QUICK, TARGET
+from tests.support.trainer_cases import QUICK, TARGET, tell_nobody
 from tests.unit.training.trainers import graphs
 from training.catalog import TRAINERS
 from training.columns import TableFormat
@@ -29,7 +29,7 @@ def _fit(frame: pl.DataFrame, trainer: str, folder: Path, **options: Any) -> Fit
     settings = QUICK.get(trainer, {})
     options = {"trainer": trainer, "settings": settings} | options
     request = FitRequest(str(folder / "table"), TableFormat.PARQUET, TARGET, **options)
-    return fit(request, folder, [].append)
+    return fit(request, folder, tell_nobody)
 
 
 def _assert_no_label_flips(outcome: FitOutcome, rows: int) -> None:
@@ -47,7 +47,7 @@ def _make_mixed(rows: int = 600) -> pl.DataFrame:
     kinds = random.choice(np.array(["a", "b", "ß", "longer text"]), rows)
     numbers[random.random(numbers.shape) < 0.15] = np.nan
     frame = pl.DataFrame(numbers, schema=[f"n{index}" for index in range(6)])
-    kind = pl.Series("kind", np.where(random.random(rows) < 0.1, None, kinds).tolist())
+    kind = pl.Series("kind", kinds.tolist()).set(pl.Series(random.random(rows) < 0.1), None)
     size = pl.Series("size", random.integers(0, 5, rows).tolist())
     flipped = np.where(np.isin(kinds, ["a", "ß"]), 1 - target, target)
     return frame.with_columns(kind, size, pl.Series(TARGET, flipped))
@@ -76,10 +76,9 @@ def test_trees_fed_missing_numbers_directly(trainer: str, task: Task) -> None:
     """Should features ever let NaN through, every tree sends it where its library does."""
     random = np.random.default_rng(5)
     rows = random.normal(size=(400, 5))
-    target = rows[:, 0] + np.where(rows[:, 1] > 0.5, 2, -rows[:, 2])
+    values = rows[:, 0] + np.where(rows[:, 1] > 0.5, 2, -rows[:, 2])
     rows[random.random(rows.shape) < 0.3] = np.nan
-    if task is Task.CLASSIFICATION:
-        target = np.digitize(target, [-1, 1])
+    target = np.digitize(values, [-1, 1]) if task is Task.CLASSIFICATION else values
     settings = {"class_weight": "none"} | QUICK.get(trainer, {})
     estimator = graphs.build(trainer, task, **settings).fit(rows, target)
     wanted = (
