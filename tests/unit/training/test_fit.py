@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from registry.golden_rows import from_json
 from registry.signature import Role, Task
+from tests.support.trainer_cases import QUICK
 from training import fit as fit_module
 from training.catalog import TRAINERS
 from training.columns import TableFormat
@@ -178,7 +179,9 @@ def test_mixed_table_with_much_missing(run_fit: Fit, trainer: str, task: Task) -
     )
     signal = number * 3 + (kind == "ß") * 2 + random.normal(size=rows)
     target = pl.Series("y", signal if task is Task.REGRESSION else np.digitize(signal, [-2, 0, 2]))
-    outcome = run_fit(table.with_columns(target), "y", trainer=trainer, task=task)
+    outcome = run_fit(
+        table.with_columns(target), "y", trainer=trainer, task=task, settings=QUICK.get(trainer, {})
+    )
     assert outcome.fault is None, outcome.parity
     assert outcome.signature
     types = {spec.name: spec.datatype for spec in outcome.signature.inputs}
