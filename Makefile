@@ -12,7 +12,7 @@ ARGS ?=
 SECONDS ?= 30
 PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos scale attack fuzz test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos scale attack fuzz trainers-table test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -69,6 +69,9 @@ attack: setup ## what other callers notice of attacks; SECONDS of each; not part
 
 fuzz: setup ## random bytes and broken calls for the transport, for SECONDS; not part of test
 	$(BIN)/python -m tests.fuzz $(SECONDS)
+
+trainers-table: setup ## docs/trainers.md anew: every trainer fitted, compared and measured
+	$(BIN)/python -m tests.trainers_table
 
 test-fast: setup ## the unit tests only
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)

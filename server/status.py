@@ -102,6 +102,10 @@ TABLE: dict[type[Exception], Rule] = {
     training_errors.TrainingJobStateInvalid: Rule(
         StatusCode.FAILED_PRECONDITION, pb.REASON_TRAINING_JOB_STATE_INVALID
     ),
+    training_errors.TrainerNotFound: Rule(StatusCode.NOT_FOUND, pb.REASON_TRAINER_NOT_FOUND),
+    training_errors.TrainerNotInstalled: Rule(
+        StatusCode.FAILED_PRECONDITION, pb.REASON_TRAINER_NOT_INSTALLED
+    ),
     serving_errors.TensorInvalid: Rule(StatusCode.INVALID_ARGUMENT, pb.REASON_TENSOR_INVALID),
     serving_errors.ModelNotServable: Rule(
         StatusCode.FAILED_PRECONDITION, pb.REASON_MODEL_NOT_SERVABLE

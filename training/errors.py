@@ -29,3 +29,11 @@ class TrainingJobAlreadyExists(DomainError):
 
 class TrainingJobStateInvalid(DomainError):
     """The job's state does not allow the call."""
+
+
+class TrainerNotFound(DomainError):
+    """No such trainer."""
+
+
+class TrainerNotInstalled(DomainError):
+    """The trainer needs a package that is not installed here."""

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from registry.errors import FieldInvalid
 from registry.reports import Fault, ParityReport
 from registry.signature import Signature
 from training.edge_rows import make_edge_rows
-from training.errors import TableInvalid
+from training.errors import TableInvalid, TrainerNotInstalled
 from training.evaluation import measure
 from training.export import describe_signature, export_pipeline
 from training.features import (
@@ -65,6 +66,8 @@ def fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         return FitOutcome(fault=Fault("TABLE_INVALID", error.message))
     except FieldInvalid as error:
         return FitOutcome(fault=Fault("SETTINGS_INVALID", error.message))
+    except TrainerNotInstalled as error:
+        return FitOutcome(fault=Fault("TRAINER_NOT_INSTALLED", error.message))
 
 
 def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
@@ -97,7 +100,7 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         classes=() if classes is None else tuple(_to_text(value) for value in classes.tolist()),
         metrics=metrics,
         parity=parity,
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries=_list_libraries(plan.trainer.package),
         artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
     )
 
@@ -159,6 +162,12 @@ def _describe_parameters(plan: Plan, request: FitRequest) -> dict[str, str]:
     used = plan.settings.model_dump()
     used |= {"holdout_fraction": request.holdout_fraction, "seed": request.seed}
     return {name: _to_text(value) for name, value in used.items()}
+
+
+def _list_libraries(package: str) -> dict[str, str]:
+    versions = {name: version(name) for name in _LIBRARIES}
+    # The distribution may have another name than the package, as xgboost-cpu has.
+    return versions | {package: import_module(package).__version__} if package else versions
 
 
 def _to_text(value: JsonValue) -> str:

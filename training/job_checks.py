@@ -15,6 +15,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
 
     Raises:
         FieldInvalid: Something is not legal; it names the field.
+        TrainerNotInstalled: The trainer's package is not installed here.
     """
     if table.state != DatasetState.ACTIVE:
         raise FieldInvalid(
@@ -25,11 +26,11 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
     columns = {column.name: column for column in table.columns}
     _check_column(spec.target, columns, "training_job.target")
     _check_features(spec, columns)
-    _check_trainer(spec)
     if not 0 < spec.holdout_fraction < 1:
         raise FieldInvalid(
             "holdout_fraction must be over 0 and under 1", field="training_job.holdout_fraction"
         )
+    _check_trainer(spec, table)
 
 
 def _check_features(spec: JobSpec, columns: dict[str, Column]) -> None:
@@ -57,7 +58,7 @@ def _check_column(name: str, columns: dict[str, Column], field: str) -> None:
         )
 
 
-def _check_trainer(spec: JobSpec) -> None:
+def _check_trainer(spec: JobSpec, table: DatasetVersionRow) -> None:
     if not spec.trainer:
         if spec.settings:
             raise FieldInvalid(
@@ -70,3 +71,7 @@ def _check_trainer(spec: JobSpec) -> None:
             f"the trainer {trainer.id!r} can't do {spec.task}", field="training_job.trainer"
         )
     catalog.check_settings(spec.trainer, dict(spec.settings))
+    target = next(column for column in table.columns if column.name == spec.target)
+    known = table.row_count - target.missing_count
+    if excess := catalog.describe_excess(trainer, int(known * (1 - spec.holdout_fraction))):
+        raise FieldInvalid(excess, field="training_job.trainer", details={"trainer": trainer.id})

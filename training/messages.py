@@ -16,7 +16,13 @@ from training.columns import Column, TableFormat
 from training.datasets import Dataset, DatasetDraft, DatasetVersion
 from training.fitting import FeatureColumn
 from training.job import Job, JobEvent, JobSpec
-from training.names import dataset_name, dataset_version_name, dataset_version_of, job_name
+from training.names import (
+    dataset_name,
+    dataset_version_name,
+    dataset_version_of,
+    job_name,
+    trainer_name,
+)
 
 _DEFAULT_HOLDOUT = 0.2
 
@@ -199,4 +205,8 @@ def to_trainer(trainer: TrainerSpec) -> pb.Trainer:
         description=trainer.description,
         tasks=[to_task(task) for task in trainer.tasks],
         settings_schema=_to_struct(trainer.settings.model_json_schema()),
+        name=trainer_name(trainer.id),
+        installed=trainer.is_installed,
+        package=trainer.package,
+        max_rows=trainer.max_rows or 0,
     )

@@ -24,6 +24,12 @@ def job_id_of(name: str, field: str) -> str:
     return check_id(job_id, field)
 
 
+def trainer_id_of(name: str, field: str) -> str:
+    """Read `trainers/{trainer}`."""
+    (trainer_id,) = split_name(name, "trainers/{trainer}", field)
+    return check_id(trainer_id, field)
+
+
 def dataset_name(dataset_id: str) -> str:
     """Write a dataset's name."""
     return f"datasets/{dataset_id}"
@@ -37,3 +43,8 @@ def dataset_version_name(dataset_id: str, number: int) -> str:
 def job_name(job_id: str) -> str:
     """Write a training job's name."""
     return f"trainingJobs/{job_id}"
+
+
+def trainer_name(trainer_id: str) -> str:
+    """Write a trainer's name."""
+    return f"trainers/{trainer_id}"

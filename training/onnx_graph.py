@@ -1,53 +1,169 @@
 """Writes an ONNX graph node by node."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 _IR_VERSION = 10  # the one that goes with opset 21
+# Enough rows to be quick, and few enough for the caches.
+_BLOCK_ROWS = 64
 
 Array = np.ndarray[Any, Any]
+
+
+class _Names:
+    """What a graph and the graphs inside it share: constants, and names that differ.
+
+    Args:
+        taken: The names of the model's inputs and outputs.
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.constants: list[TensorProto] = []
+        self._numbers = count()
+        self._prefix = "_"
+        taken = list(taken)
+        while any(name.startswith(self._prefix) for name in taken):
+            self._prefix += "_"
+
+    def make(self, kind: str) -> str:
+        return f"{self._prefix}{next(self._numbers)}_{kind}"
 
 
 class OnnxGraph:
     """A graph in the making: nodes are added in the order in which they run.
 
     Args:
-        names: The names of the model's inputs and outputs, which nothing else may have.
+        names: The names of the model's inputs and outputs, which nothing else may have; or, of
+            a graph inside another one, what it shares with that.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str] | _Names) -> None:
         self._nodes: list[NodeProto] = []
-        self._constants: list[TensorProto] = []
-        self._prefix = "_"
-        names = list(names)
-        while any(name.startswith(self._prefix) for name in names):
-            self._prefix += "_"
+        self._names = names if isinstance(names, _Names) else _Names(names)
 
     def add(
         self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any
     ) -> str:
         """Add a node with one output; return the output's name."""
-        output = output or f"{self._prefix}{len(self._nodes)}_{operator}"
+        output = output or self._names.make(operator)
         node = helper.make_node(operator, inputs, [output], domain=domain, **attributes)
         self._nodes.append(node)
         return output
 
+    def add_top(self, values: str, count: int) -> tuple[str, str]:
+        """Find the smallest values of each row of [rows, columns], smallest first.
+
+        Of equal ones the first column comes first.
+
+        Returns:
+            The names of the values [rows, count] and of their columns, INT64 [rows, count].
+        """
+        names = [self._names.make("TopK_values"), self._names.make("TopK_columns")]
+        inputs = [values, self.add_constant(np.array([count]))]
+        self._nodes.append(helper.make_node("TopK", inputs, names, axis=1, largest=0, sorted=1))
+        return names[0], names[1]
+
+    def add_scan(self, state: str, sequences: Sequence[str], make_step: Callable[..., str]) -> str:
+        """Add what is done once for every first index of some sequences.
+
+        Args:
+            state: The name of the first state, FP64 [rows, columns].
+            sequences: The names of tensors FP64 [steps, size], of one length.
+            make_step: Takes a graph, the name of the state and of each sequence's [size], and
+                returns the name of the next state.
+
+        Returns:
+            The name of the last state.
+        """
+        inner = OnnxGraph(self._names)
+        names = [self._names.make("state"), *(self._names.make("element") for _ in sequences)]
+        last = make_step(inner, *names)
+        shapes: list[list[None]] = [[None, None], *([None] for _ in sequences)]
+        inputs = [
+            helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
+            for name, shape in zip(names, shapes, strict=True)
+        ]
+        body = inner.to_body(inputs, [_describe_matrix(last, None)])
+        return self.add("Scan", state, *sequences, body=body, num_scan_inputs=len(sequences))
+
+    def add_blocks(
+        self, matrix: str, width: int, make_block: Callable[["OnnxGraph", str], str]
+    ) -> str:
+        """Add what is done with some rows at a time, so that many rows take no more memory.
+
+        Args:
+            matrix: The name of an FP64 tensor [rows, columns].
+            width: The columns of the result.
+            make_block: Takes a graph and the name of some rows, and returns the name of their
+                result, FP64 [some rows, width].
+
+        Returns:
+            The name of the results, FP64 [rows, width].
+        """
+        size = self.add_constant(np.array([_BLOCK_ROWS]))
+        rounding = self.add_constant(np.array([_BLOCK_ROWS - 1]))
+        rows = self.add("Shape", matrix, start=0, end=1)
+        blocks = self.add("Div", self.add("Add", rows, rounding), size)
+        nothing = self.add_constant(np.zeros((0, width)))
+        body = self._make_blocks_body(matrix, width, size, make_block)
+        return self.add("Loop", blocks, "", nothing, body=body)
+
+    def _make_blocks_body(
+        self, matrix: str, width: int, size: str, make_block: Callable[["OnnxGraph", str], str]
+    ) -> GraphProto:
+        inner = OnnxGraph(self._names)
+        number, go_on, done = (self._names.make(name) for name in ("number", "go_on", "done"))
+        start = inner.add("Mul", number, size)
+        first_axis = self.add_constant(np.array([0]))
+        block = inner.add("Slice", matrix, start, inner.add("Add", start, size), first_axis)
+        joined = inner.add("Concat", done, make_block(inner, block), axis=0)
+        still = inner.add("Identity", go_on)
+        inputs = [
+            helper.make_tensor_value_info(number, TensorProto.INT64, []),
+            helper.make_tensor_value_info(go_on, TensorProto.BOOL, []),
+            _describe_matrix(done, width),
+        ]
+        outputs = [
+            helper.make_tensor_value_info(still, TensorProto.BOOL, []),
+            _describe_matrix(joined, width),
+        ]
+        return inner.to_body(inputs, outputs)
+
     def add_constant(self, values: Array) -> str:
         """Add a constant tensor, of text if the array holds objects; return its name."""
-        name = f"{self._prefix}constant_{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(values, name))
+        name = self._names.make("constant")
+        self._names.constants.append(numpy_helper.from_array(values, name))
         return name
 
     def to_model(
         self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]
     ) -> ModelProto:
         """Finish the graph."""
-        graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._constants)
+        graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._names.constants)
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
         return helper.make_model(
             graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="modelyard"
         )
+
+    def to_body(
+        self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]
+    ) -> GraphProto:
+        """Finish a graph inside another one, which keeps its constants."""
+        return helper.make_graph(self._nodes, "body", inputs, outputs)
+
+
+def _describe_matrix(name: str, width: int | None) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, width])

@@ -7,7 +7,13 @@ import numpy as np
 import polars as pl
 
 from registry.signature import Task, TensorSpec
-from training.catalog import Settings, TrainerSpec, check_settings, choose_trainer
+from training.catalog import (
+    Settings,
+    TrainerSpec,
+    check_settings,
+    choose_trainer,
+    describe_excess,
+)
 from training.columns import Table
 from training.evaluation import Split, split_rows
 from training.features import Array, Rows, describe_inputs, select_rows, take_rows
@@ -90,7 +96,7 @@ def take_examples(
         report: Is told what is left out.
 
     Raises:
-        FitRefused: The target or the features won't do.
+        FitRefused: The target, the features or the number of rows won't do.
     """
     target = take_target(frame, find_target(table, request.target), plan.task)
     report(FitProgress("split", 10, f"{plan.task} of {request.target!r} by {plan.trainer.id}"))
@@ -106,6 +112,8 @@ def take_examples(
     rows = select_rows(take_rows(frame, features.inputs), known)
     values = _to_array(target.drop_nulls())
     split = split_rows(values, plan.task, request.holdout_fraction, plan.seed)
+    if excess := describe_excess(plan.trainer, len(split.training)):
+        raise FitRefused("TOO_MANY_ROWS", excess)
     inputs = describe_inputs(features.inputs, select_rows(rows, split.training))
     counts = f"{len(split.training)} rows to learn from, {len(split.holdout)} to evaluate on"
     report(FitProgress("split", 15, f"{len(inputs)} features; {counts}"))

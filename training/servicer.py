@@ -15,7 +15,7 @@ from registry.requests import do_once
 from registry.transactions import Sessions, begin
 from registry.uploads import split_upload
 from training import datasets, jobs, names
-from training.catalog import TRAINERS
+from training.catalog import find_trainer, list_trainers
 from training.followers import JobFollowers
 from training.messages import (
     dataset_draft,
@@ -180,4 +180,8 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         self, request: rpc.ListTrainersRequest, context: Any
     ) -> rpc.ListTrainersResponse:
         """List what can be trained."""
-        return rpc.ListTrainersResponse(trainers=[to_trainer(t) for t in TRAINERS.values()])
+        return rpc.ListTrainersResponse(trainers=[to_trainer(t) for t in list_trainers()])
+
+    async def GetTrainer(self, request: rpc.GetTrainerRequest, context: Any) -> rpc.Trainer:
+        """Return a trainer."""
+        return to_trainer(find_trainer(names.trainer_id_of(request.name, "name")))

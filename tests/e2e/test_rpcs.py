@@ -180,7 +180,17 @@ def test_what_can_be_trained_is_listed_with_its_settings(stubs: Stubs) -> None:
     assert {"logistic-regression", "random-forest"} <= {trainer.id for trainer in trainers}
     for trainer in trainers:
         assert trainer.tasks
+        assert trainer.installed
         assert "properties" in trainer.settings_schema
+        one = stubs.training.GetTrainer(training.GetTrainerRequest(name=trainer.name))
+        assert one == trainer
+    neighbors = next(trainer for trainer in trainers if trainer.id == "k-nearest-neighbors")
+    assert neighbors.name == "trainers/k-nearest-neighbors"
+    assert neighbors.max_rows == 20_000
+    missing = training.GetTrainerRequest(name="trainers/magic")
+    assert code_of(stubs.training.GetTrainer, missing) == CODE.NOT_FOUND
+    wrong = training.GetTrainerRequest(name="magic")
+    assert code_of(stubs.training.GetTrainer, wrong) == CODE.INVALID_ARGUMENT
 
 
 def test_a_watch_is_taken_up_where_it_broke(stubs: Stubs) -> None:

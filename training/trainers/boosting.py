@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from registry.signature import Task
-from training.catalog import GradientBoostingSettings
+from training.catalog.settings import GradientBoostingSettings
 from training.onnx_graph import Array, OnnxGraph
 from training.trainers.family import Family
 from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree
@@ -45,7 +45,7 @@ def add_scores(graph: OnnxGraph, estimator: Any, matrix: str) -> str:
         for members in rounds
         for output, member in enumerate(members, start=first)
     ]
-    return add_trees(graph, matrix, trees, average=False)
+    return add_trees(graph, matrix, trees)
 
 
 def _to_tree(nodes: Array, output: int, outputs: int) -> Tree:
@@ -58,6 +58,7 @@ def _to_tree(nodes: Array, output: int, outputs: int) -> Tree:
         right=nodes["right"],
         is_leaf=nodes["is_leaf"].astype(bool),
         weights=weights,
+        missing_left=nodes["missing_go_to_left"],
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from training.onnx_graph import Array, OnnxGraph
 
@@ -21,11 +21,13 @@ class Tree:
 
     Attributes:
         feature: [nodes] The column to look at; anything at a leaf.
-        threshold: [nodes] At or under it goes left, over it right; anything at a leaf.
+        threshold: [nodes] What goes left is at or under it, or, if the ensemble is strict, under
+            it; anything at a leaf.
         left: [nodes] The left child; anything at a leaf.
         right: [nodes] The right child; likewise.
         is_leaf: [nodes] Whether the node is a leaf.
         weights: [nodes, outputs] What a leaf adds to each output.
+        missing_left: [nodes] Whether NaN goes left; to the right everywhere if None.
     """
 
     feature: Array
@@ -34,6 +36,13 @@ class Tree:
     right: Array
     is_leaf: Array
     weights: Array
+    missing_left: Array | None = None
+
+
+def round_to_fp32(graph: OnnxGraph, matrix: str) -> str:
+    """Round a matrix as the libraries do whose trees look at FP32, before FP64 thresholds."""
+    rounded = graph.add("Cast", matrix, to=TensorProto.FLOAT)
+    return graph.add("Cast", rounded, to=TensorProto.DOUBLE)
 
 
 def make_constant_tree(weights: Array) -> Tree:
@@ -45,7 +54,14 @@ def make_constant_tree(weights: Array) -> Tree:
     return Tree(nothing, nothing, nothing, nothing, np.ones(1, bool), weights[np.newaxis])
 
 
-def add_trees(graph: OnnxGraph, matrix: str, trees: Sequence[Tree], *, average: bool) -> str:
+def add_trees(
+    graph: OnnxGraph,
+    matrix: str,
+    trees: Sequence[Tree],
+    *,
+    average: bool = False,
+    strict: bool = False,
+) -> str:
     """Add the node of an ensemble.
 
     Args:
@@ -53,6 +69,7 @@ def add_trees(graph: OnnxGraph, matrix: str, trees: Sequence[Tree], *, average: 
         matrix: The name of an FP64 tensor [rows, columns].
         trees: All of one number of outputs.
         average: Whether the sum is divided by the number of trees.
+        strict: Whether what equals a threshold goes right.
 
     Returns:
         The name of an FP32 tensor [rows, outputs].
@@ -63,27 +80,36 @@ def add_trees(graph: OnnxGraph, matrix: str, trees: Sequence[Tree], *, average: 
         domain="ai.onnx.ml",
         n_targets=trees[0].weights.shape[1],
         aggregate_function="AVERAGE" if average else "SUM",
-        **_describe_nodes(trees),
+        **_describe_nodes(trees, "BRANCH_LT" if strict else "BRANCH_LEQ"),
         **_describe_leaves(trees),
     )
 
 
-def _describe_nodes(trees: Sequence[Tree]) -> dict[str, Any]:
+def _describe_nodes(trees: Sequence[Tree], branch: str) -> dict[str, Any]:
     leaves = np.concatenate([tree.is_leaf for tree in trees])
 
     def join(field: str) -> Array:
         values = np.concatenate([getattr(tree, field) for tree in trees])
         return np.where(leaves, 0, values)
 
-    return {
+    nodes = {
         "nodes_treeids": np.repeat(np.arange(len(trees)), [len(t.is_leaf) for t in trees]).tolist(),
         "nodes_nodeids": np.concatenate([np.arange(len(t.is_leaf)) for t in trees]).tolist(),
-        "nodes_modes": np.where(leaves, "LEAF", "BRANCH_LEQ").tolist(),
+        "nodes_modes": np.where(leaves, "LEAF", branch).tolist(),
         "nodes_featureids": join("feature").tolist(),
         "nodes_truenodeids": join("left").tolist(),
         "nodes_falsenodeids": join("right").tolist(),
         "nodes_values_as_tensor": numpy_helper.from_array(join("threshold").astype(np.float64)),
     }
+    missing = np.concatenate([_find_missing_left(tree) for tree in trees])
+    # Without the attribute NaN goes right.
+    return nodes | {"nodes_missing_value_tracks_true": missing.tolist()} if any(missing) else nodes
+
+
+def _find_missing_left(tree: Tree) -> Array:
+    if tree.missing_left is None:
+        return np.zeros(len(tree.is_leaf), int)
+    return (tree.missing_left.astype(bool) & ~tree.is_leaf).astype(int)
 
 
 def _describe_leaves(trees: Sequence[Tree]) -> dict[str, Any]:

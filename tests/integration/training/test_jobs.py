@@ -14,12 +14,14 @@ from registry.paging import Page
 from registry.reports import Fault
 from registry.transactions import Sessions, begin
 from training import claims, datasets, jobs
+from training.catalog import trainers
 from training.claims import ClaimLost, ClaimTimes
 from training.columns import Column, ColumnType, Table, TableFormat
 from training.datasets import DatasetDraft
 from training.errors import (
     DatasetAlreadyExists,
     DatasetVersionNotFound,
+    TrainerNotInstalled,
     TrainingJobAlreadyExists,
     TrainingJobNotFound,
     TrainingJobStateInvalid,
@@ -140,6 +142,29 @@ async def test_what_must_fail_is_refused(
     with pytest.raises(FieldInvalid) as caught:
         await create(database, **changes)
     assert caught.value.field == field
+
+
+async def test_more_rows_than_a_trainer_learns_from_are_refused_before_there_is_a_job(
+    sessions: Sessions,
+) -> None:
+    # 5,000 have no target, and a fifth of the others is held out.
+    large = Table(30_002, (Column("y", ColumnType.TEXT, 5_000, 2),))
+    async with begin(sessions) as session:
+        await datasets.create_dataset(session, "d", DatasetDraft())
+        stored = StoredBytes("ab" * 32, 5)
+        await datasets.add_version(session, "d", stored, TableFormat.CSV, large)
+    with pytest.raises(FieldInvalid, match="at most 20000 rows, and these are 20001") as caught:
+        await create(sessions, trainer="k-nearest-neighbors", holdout_fraction=0.2)
+    assert caught.value.field == "training_job.trainer"
+    await create(sessions, trainer="k-nearest-neighbors", holdout_fraction=0.2001)
+
+
+async def test_a_trainer_that_is_not_installed_is_refused(
+    database: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainers, "find_spec", lambda _: None)
+    with pytest.raises(TrainerNotInstalled, match="xgboost"):
+        await create(database, trainer="xgboost")
 
 
 async def test_a_table_that_failed_is_not_trained_on(database: Sessions) -> None:

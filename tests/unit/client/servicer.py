@@ -266,6 +266,10 @@ class Training(training_pb2_grpc.TrainingServiceServicer):
         trainer = training.Trainer(id="random-forest", tasks=[Task.TASK_CLASSIFICATION])
         return training.ListTrainersResponse(trainers=[trainer])
 
+    def GetTrainer(self, request: training.GetTrainerRequest, context: Context) -> training.Trainer:
+        self.yard.enter("GetTrainer", request, context)
+        return training.Trainer(name=request.name, id=request.name.removeprefix("trainers/"))
+
 
 class Inference(inference_pb2_grpc.InferenceServiceServicer):
     def __init__(self, yard: Yard) -> None:

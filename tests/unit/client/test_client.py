@@ -127,7 +127,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
     repeated = {name["method"] for name in method_config["name"]}
     assert repeated == {
         *("ListModels", "ListModelVersions", "ListModelAliases", "ListDatasets"),
-        *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers"),
+        *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers", "GetTrainer"),
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
         *("GetModelProto", "ValidateSchemaChange"),
         "UpdateModel",

@@ -132,3 +132,6 @@ async def test_jobs_and_trainers_can_be_found_and_jobs_cancelled(client: AsyncCl
     assert await client.get_training_job("job-2") == jobs[1]
     assert (await client.cancel_training_job(jobs[0])).state == TrainingJob.STATE_CANCELLING
     assert [it.id for it in await client.list_trainers()] == ["random-forest"]
+    trainer = await client.get_trainer("svm")
+    assert (trainer.name, trainer.id) == ("trainers/svm", "svm")
+    assert await client.get_trainer(trainer) == trainer

@@ -6,17 +6,68 @@ import pytest
 
 from registry.errors import FieldInvalid
 from registry.signature import Task
-from training.catalog import TRAINERS, check_settings, choose_trainer, get_trainer
-from training.trainers import FAMILIES
+from training.catalog import (
+    TRAINERS,
+    check_settings,
+    choose_trainer,
+    find_trainer,
+    get_trainer,
+    list_trainers,
+    trainers,
+)
+from training.errors import TrainerNotInstalled
 
 
-def test_every_trainer_has_its_family_and_a_schema() -> None:
-    assert set(TRAINERS) == set(FAMILIES)
-    for trainer in TRAINERS.values():
-        schema = trainer.settings.model_json_schema()
-        assert schema["additionalProperties"] is False
-        assert all("default" in prop for prop in schema["properties"].values())
-        assert all("description" in prop for prop in schema["properties"].values())
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_publishes_the_schema_of_its_settings(trainer: str) -> None:
+    schema = TRAINERS[trainer].settings.model_json_schema()
+    assert schema["additionalProperties"] is False
+    assert all("default" in prop for prop in schema["properties"].values())
+    assert all("description" in prop for prop in schema["properties"].values())
+    defaults = {name: prop["default"] for name, prop in schema["properties"].items()}
+    assert check_settings(trainer, defaults) == check_settings(trainer, {})
+    with pytest.raises(FieldInvalid, match="'no_such'"):
+        check_settings(trainer, {"no_such": 1})
+
+
+def _beyond(bounds: dict[str, Any]) -> list[Any]:
+    """Make values just out of what a property of a JSON Schema allows."""
+    if "enum" in bounds:
+        return ["no such", 1]
+    if bounds["type"] == "array":
+        inside = bounds["items"]["minimum"]
+        too_many = [inside] * (bounds["maxItems"] + 1)
+        return [[], too_many, *([value] for value in _beyond(bounds["items"]))]
+    low: float = bounds["minimum"] if "minimum" in bounds else bounds["exclusiveMinimum"]
+    step: float = 1 if bounds["type"] == "integer" else 1e-9
+    under = low if "exclusiveMinimum" in bounds else low - step
+    return [under, bounds["maximum"] * (1 + 1e-9) + step, "text"]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_setting_is_bounded(trainer: str) -> None:
+    for name, bounds in TRAINERS[trainer].settings.model_json_schema()["properties"].items():
+        for value in _beyond(bounds):
+            with pytest.raises(FieldInvalid) as caught:
+                check_settings(trainer, {name: value})
+            assert caught.value.field
+            assert caught.value.field.startswith(f"training_job.settings.{name}")
+
+
+def test_a_trainer_whose_package_is_missing_is_neither_listed_nor_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert {"lightgbm", "xgboost"} <= {trainer.id for trainer in list_trainers()}
+    monkeypatch.setattr(trainers, "find_spec", lambda _: None)
+    assert not {"lightgbm", "xgboost"} & {trainer.id for trainer in list_trainers()}
+    assert not find_trainer("xgboost").is_installed
+    for ask in (get_trainer, lambda name: check_settings(name, {})):
+        with pytest.raises(TrainerNotInstalled, match=r"modelyard-server\[boost\]") as caught:
+            ask("xgboost")
+        assert caught.value.details == {"trainer": "xgboost", "package": "xgboost"}
+    with pytest.raises(FieldInvalid) as refused:
+        choose_trainer("linear-regression", Task.CLASSIFICATION)
+    assert "lightgbm" not in refused.value.message
 
 
 def test_the_first_trainer_of_a_task_is_its_default() -> None:
@@ -26,7 +77,7 @@ def test_the_first_trainer_of_a_task_is_its_default() -> None:
 
 
 def test_a_trainer_refuses_other_tasks() -> None:
-    with pytest.raises(FieldInvalid, match="random-forest can") as caught:
+    with pytest.raises(FieldInvalid, match=r"random-forest, .* can$") as caught:
         choose_trainer("linear-regression", Task.CLASSIFICATION)
     assert caught.value.field == "training_job.trainer"
 
@@ -68,6 +119,6 @@ def test_a_server_needs_no_table_library() -> None:
     """What a server asks of training starts without polars and scikit-learn."""
     code = (
         "import sys, training.catalog, training.columns, training.fitting, training.roles;"
-        "sys.exit(bool({'polars', 'sklearn', 'onnx'} & set(sys.modules)))"
+        "sys.exit(bool({'polars', 'sklearn', 'onnx', 'lightgbm', 'xgboost'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

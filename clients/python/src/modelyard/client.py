@@ -183,6 +183,7 @@ class Client:
     get_training_job = blocking(AllOperations.get_training_job)
     list_training_jobs = blocking(AllOperations.list_training_jobs)
     list_trainers = blocking(AllOperations.list_trainers)
+    get_trainer = blocking(AllOperations.get_trainer)
 
     create_model = blocking(AllOperations.create_model)
     get_model = blocking(AllOperations.get_model)

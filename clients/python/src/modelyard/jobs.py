@@ -10,7 +10,16 @@ import grpc
 
 from modelyard.calls import Operations
 from modelyard.error import ModelyardError
-from modelyard.names import JobRef, ModelRef, TableRef, job_name, model_name, table_name
+from modelyard.names import (
+    JobRef,
+    ModelRef,
+    TableRef,
+    TrainerRef,
+    job_name,
+    model_name,
+    table_name,
+    trainer_name,
+)
 from modelyard.registry.v1.resources_pb2 import Task
 from modelyard.training.v1 import training_pb2 as messages
 from modelyard.training.v1.training_pb2 import (
@@ -178,3 +187,15 @@ class JobOperations(Operations):
         """
         request = messages.ListTrainersRequest()
         return list((await self._calls.unary(self._calls.training.ListTrainers, request)).trainers)
+
+    async def get_trainer(self, trainer: TrainerRef) -> Trainer:
+        """Return a trainer with the JSON Schema of its settings, installed or not.
+
+        Args:
+            trainer: The trainer.
+
+        Raises:
+            ModelyardError: The call failed.
+        """
+        request = messages.GetTrainerRequest(name=trainer_name(trainer))
+        return await self._calls.unary(self._calls.training.GetTrainer, request)

@@ -4,13 +4,14 @@ from typing import TypeAlias
 
 from modelyard.registry.v1.resources_pb2 import Model, ModelVersion
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
-from modelyard.training.v1.training_pb2 import TrainingJob
+from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
 
 ModelRef: TypeAlias = str | Model
 VersionRef: TypeAlias = int | str | ModelVersion
 DatasetRef: TypeAlias = str | Dataset
 TableRef: TypeAlias = str | Dataset | DatasetVersion
 JobRef: TypeAlias = str | TrainingJob
+TrainerRef: TypeAlias = str | Trainer
 
 
 def last_id(name: str) -> str:
@@ -60,7 +61,12 @@ def job_name(job: JobRef) -> str:
     return _named("trainingJobs", job)
 
 
-def _named(collection: str, resource: str | Model | Dataset | TrainingJob) -> str:
+def trainer_name(trainer: TrainerRef) -> str:
+    """Return `trainers/{trainer}`."""
+    return _named("trainers", trainer)
+
+
+def _named(collection: str, resource: str | Model | Dataset | TrainingJob | Trainer) -> str:
     """Return the name of a resource that may be given as its id, name or message."""
     name = resource if isinstance(resource, str) else resource.name
     return name if name.startswith(f"{collection}/") else f"{collection}/{name}"

@@ -102,6 +102,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a typed request unlike what training saw, of a model that asks for its refusal."""
     REASON_SCHEMA_NOT_FOUND: _Reason.ValueType  # 72
     """Marks a typed service that the model does not have."""
+    REASON_TRAINER_NOT_FOUND: _Reason.ValueType  # 90
+    """Marks a trainer that does not exist."""
+    REASON_TRAINER_NOT_INSTALLED: _Reason.ValueType  # 91
+    """Marks a trainer whose package is not installed on the server."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -189,4 +193,8 @@ REASON_INPUT_CONTRACT_VIOLATED: Reason.ValueType  # 71
 """Marks a typed request unlike what training saw, of a model that asks for its refusal."""
 REASON_SCHEMA_NOT_FOUND: Reason.ValueType  # 72
 """Marks a typed service that the model does not have."""
+REASON_TRAINER_NOT_FOUND: Reason.ValueType  # 90
+"""Marks a trainer that does not exist."""
+REASON_TRAINER_NOT_INSTALLED: Reason.ValueType  # 91
+"""Marks a trainer whose package is not installed on the server."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

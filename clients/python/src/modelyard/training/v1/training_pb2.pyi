@@ -253,10 +253,22 @@ class Trainer(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
     SETTINGS_SCHEMA_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    INSTALLED_FIELD_NUMBER: _builtins.int
+    PACKAGE_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, such as `random-forest`."""
     description: _builtins.str
     """What it is."""
+    name: _builtins.str
+    """The resource name, `trainers/{trainer}`, which ends in the id."""
+    installed: _builtins.bool
+    """Whether jobs may ask for it."""
+    package: _builtins.str
+    """The Python package that it needs beside the server's own; mostly none."""
+    max_rows: _builtins.int
+    """How many rows it learns from at most; 0 if there is no bound."""
     @_builtins.property
     def tasks(self) -> _containers.RepeatedScalarFieldContainer[_resources_pb2.Task.ValueType]:
         """What it can do."""
@@ -272,10 +284,14 @@ class Trainer(_message.Message):
         description: _builtins.str = ...,
         tasks: _abc.Iterable[_resources_pb2.Task.ValueType] | None = ...,
         settings_schema: _struct_pb2.Struct | None = ...,
+        name: _builtins.str = ...,
+        installed: _builtins.bool = ...,
+        package: _builtins.str = ...,
+        max_rows: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["settings_schema", b"settings_schema"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "id", b"id", "settings_schema", b"settings_schema", "tasks", b"tasks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "id", b"id", "installed", b"installed", "max_rows", b"max_rows", "name", b"name", "package", b"package", "settings_schema", b"settings_schema", "tasks", b"tasks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -529,3 +545,25 @@ class ListTrainersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTrainersResponse: _TypeAlias = ListTrainersResponse  # noqa: Y015
+
+@_typing.final
+class GetTrainerRequest(_message.Message):
+    """Asks for a trainer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`trainers/{trainer}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTrainerRequest: _TypeAlias = GetTrainerRequest  # noqa: Y015

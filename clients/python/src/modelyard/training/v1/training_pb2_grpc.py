@@ -65,6 +65,11 @@ class TrainingServiceStub:
                 request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersResponse.FromString,
                 _registered_method=True)
+        self.GetTrainer = channel.unary_unary(
+                '/modelyard.training.v1.TrainingService/GetTrainer',
+                request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.GetTrainerRequest.SerializeToString,
+                response_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.Trainer.FromString,
+                _registered_method=True)
 
 
 class TrainingServiceServicer:
@@ -108,7 +113,14 @@ class TrainingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTrainers(self, request, context):
-        """Lists what can be trained.
+        """Lists what can be trained on this server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrainer(self, request, context):
+        """Returns a trainer, also one whose package this server lacks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,6 +158,11 @@ def add_TrainingServiceServicer_to_server(servicer, server):
                     servicer.ListTrainers,
                     request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersResponse.SerializeToString,
+            ),
+            'GetTrainer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrainer,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.GetTrainerRequest.FromString,
+                    response_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.Trainer.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +328,33 @@ class TrainingService:
             '/modelyard.training.v1.TrainingService/ListTrainers',
             modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersRequest.SerializeToString,
             modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrainer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.TrainingService/GetTrainer',
+            modelyard_dot_training_dot_v1_dot_training__pb2.GetTrainerRequest.SerializeToString,
+            modelyard_dot_training_dot_v1_dot_training__pb2.Trainer.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,7 +46,9 @@ class TrainingServiceStub:
     stream can be taken up again without loss.
     """
     ListTrainers: _grpc.UnaryUnaryMultiCallable[_training_pb2.ListTrainersRequest, _training_pb2.ListTrainersResponse]
-    """Lists what can be trained."""
+    """Lists what can be trained on this server."""
+    GetTrainer: _grpc.UnaryUnaryMultiCallable[_training_pb2.GetTrainerRequest, _training_pb2.Trainer]
+    """Returns a trainer, also one whose package this server lacks."""
 
 @_typing.type_check_only
 class TrainingServiceAsyncStub(TrainingServiceStub):
@@ -66,7 +68,9 @@ class TrainingServiceAsyncStub(TrainingServiceStub):
     stream can be taken up again without loss.
     """
     ListTrainers: _aio.UnaryUnaryMultiCallable[_training_pb2.ListTrainersRequest, _training_pb2.ListTrainersResponse]  # type: ignore[assignment]
-    """Lists what can be trained."""
+    """Lists what can be trained on this server."""
+    GetTrainer: _aio.UnaryUnaryMultiCallable[_training_pb2.GetTrainerRequest, _training_pb2.Trainer]  # type: ignore[assignment]
+    """Returns a trainer, also one whose package this server lacks."""
 
 class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Fits models on tables and hands the result to the registry."""
@@ -119,6 +123,14 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _training_pb2.ListTrainersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.ListTrainersResponse, _abc.Awaitable[_training_pb2.ListTrainersResponse]]:
-        """Lists what can be trained."""
+        """Lists what can be trained on this server."""
+
+    @_abc_1.abstractmethod
+    def GetTrainer(
+        self,
+        request: _training_pb2.GetTrainerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_training_pb2.Trainer, _abc.Awaitable[_training_pb2.Trainer]]:
+        """Returns a trainer, also one whose package this server lacks."""
 
 def add_TrainingServiceServicer_to_server(servicer: TrainingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
