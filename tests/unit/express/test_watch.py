@@ -136,6 +136,37 @@ async def test_a_connection_gives_others_their_turn() -> None:
     assert 0 < answered < len(peer.read())
 
 
+async def test_a_turn_begins_few_tasks() -> None:
+    peer = Peer(limits=express.Limits(turn_tasks=2, turn_seconds=60)).greet()
+    calls = b"".join(
+        head + data_frame(id_, REQUEST, is_last=True)
+        for id_, head in (peer.open_call(ASYNC) for _ in range(5))
+    )
+    peer.send(calls)
+    assert len(peer.connection.table.streams()) == 2
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert len([kind for kind, *_ in peer.read() if kind == frames.DATA]) == 5
+
+
+async def test_the_calls_of_a_lost_connection_end_in_portions() -> None:
+    peer = Peer(limits=express.Limits(turn_tasks=100, turn_seconds=60)).greet()
+    for _ in range(10):
+        _, head = peer.open_call(STREAM)
+        peer.send(head)
+    connection = peer.connection
+    peer.server.take_connection(connection)
+    connection.connection_lost(None)
+    left = len(connection.table.entries)
+    assert 0 < left < 10
+    assert connection in peer.server.connections
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert not connection.table.entries
+    assert connection not in peer.server.connections
+    assert peer.server.open_calls == 0
+
+
 async def test_a_fault_of_ours_costs_one_connection() -> None:
     broken, other = Peer().greet(), Peer().greet()
     other.connection.server = broken.server  # they share its turns

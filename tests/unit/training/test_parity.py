@@ -258,7 +258,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
         "y",
         task=task,
         trainer=trainer,
-        settings=few.get(trainer, {}),  # type: ignore[arg-type]
+        settings=few.get(trainer, {}),  # type: ignore[arg-type]  # a plain dict of JSON
     )
     outcome = fit(request, tmp_path, lambda _: None)
     assert outcome.fault is None or outcome.fault.reason == "NO_FEATURES", outcome
