@@ -102,7 +102,7 @@ async def test_a_silent_peer_is_asked_for_a_sign_of_life() -> None:
 
 
 async def test_an_idle_connection_is_told_to_go() -> None:
-    peer = Peer(limits=express.Limits(idle_seconds=30)).greet()
+    peer = Peer(idle_seconds=30).greet()
     peer.call()
     peer.read()
     pass_time(peer, 31)
@@ -110,9 +110,7 @@ async def test_an_idle_connection_is_told_to_go() -> None:
 
 
 async def test_patience_comes_back_with_time() -> None:
-    # All that is sent fits into one turn, however busy the machine is.
-    limits = express.Limits(patience=20, patience_per_second=10, turn_seconds=60)
-    peer = Peer(limits=limits).greet()
+    peer = Peer(patience=20, patience_per_second=10).greet()
     ping = frames.pack_frame(frames.PING, 0, 0, b"\0" * 8)
     for _ in range(3):
         peer.send(ping * 10)
@@ -124,7 +122,7 @@ async def test_patience_comes_back_with_time() -> None:
 
 
 async def test_a_connection_gives_others_their_turn() -> None:
-    peer = Peer(limits=express.Limits(turn_seconds=0)).greet()
+    peer = Peer(turn_seconds=0).greet()
     heads = [peer.open_call() for _ in range(40)]
     calls = b"".join(head + data_frame(id_, REQUEST, is_last=True) for id_, head in heads)
     peer.send(calls)
@@ -137,7 +135,7 @@ async def test_a_connection_gives_others_their_turn() -> None:
 
 
 async def test_a_turn_begins_few_tasks() -> None:
-    peer = Peer(limits=express.Limits(turn_tasks=2, turn_seconds=60)).greet()
+    peer = Peer(turn_tasks=2).greet()
     calls = b"".join(
         head + data_frame(id_, REQUEST, is_last=True)
         for id_, head in (peer.open_call(ASYNC) for _ in range(5))
@@ -150,7 +148,7 @@ async def test_a_turn_begins_few_tasks() -> None:
 
 
 async def test_the_calls_of_a_lost_connection_end_in_portions() -> None:
-    peer = Peer(limits=express.Limits(turn_tasks=100, turn_seconds=60)).greet()
+    peer = Peer(turn_tasks=100).greet()
     for _ in range(10):
         _, head = peer.open_call(STREAM)
         peer.send(head)
