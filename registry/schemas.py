@@ -14,6 +14,7 @@ from registry.schema import ModelSchema, find_own_collision, read_shape
 from registry.schema_changes import SchemaChange, choose_schema, compare
 from registry.signature import CHAMPION, Signature
 from registry.tables import AliasRow, ModelRow, SchemaRow, VersionRow
+from registry.version import VersionState
 
 _NO_SCHEMA = 0
 
@@ -112,19 +113,19 @@ async def assign_missing(session: AsyncSession) -> bool:
     Returns:
         Whether there was one; there may be more.
     """
-    undecided = (VersionRow.schema_major.is_(None), VersionRow.state == "ACTIVE")
-    query = select(ModelRow.model_id).join(VersionRow, VersionRow.model_row == ModelRow.id)
-    model_id = await session.scalar(query.where(*undecided).limit(1))
-    if model_id is None:
+    undecided = (VersionRow.schema_major.is_(None), VersionRow.state == VersionState.ACTIVE)
+    query = select(ModelRow).join(VersionRow, VersionRow.model_row == ModelRow.id)
+    query = query.where(*undecided).limit(1).with_for_update(of=ModelRow)
+    model = await session.scalar(query)
+    if model is None:
         return False
-    model = await get_model_row(session, model_id, for_update=True)
     of_model = select(VersionRow).where(VersionRow.model_row == model.id, *undecided)
     for version in await session.scalars(of_model.order_by(VersionRow.number)):
         await assign_schema(session, model, version)
     if champion := await _find_champion(session, model):
         await follow_champion(session, model, champion)
     await session.flush()
-    await announce(session, REGISTRY_CHANGED, model_id)
+    await announce(session, REGISTRY_CHANGED, model.model_id)
     return True
 
 

@@ -54,16 +54,14 @@ class ServingSource:
     def _servable_model(self, model: ServedModel) -> ServableModel:
         versions = [self._versions[row] for row in model.versions]
         by_number = {version.number: version for version in versions}
-        schemas = {
-            schema.major: ServableSchema(schema, number)
-            for key, number in model.schemas.items()
-            if (schema := self._schemas[key])
-        }
+        schemas = [
+            ServableSchema(self._schemas[key], number) for key, number in model.schemas.items()
+        ]
         return ServableModel(
             by_number,
             model.aliases,
             model.batching,
-            schemas=schemas,
+            schemas={served.schema.major: served for served in schemas},
             input_contract=model.input_contract,
         )
 

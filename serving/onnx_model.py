@@ -60,7 +60,7 @@ class OnnxModel:
             ModelRunFailed: ONNX Runtime raised; its error is the cause, for the log.
         """
         try:
-            return self._session.run(output_names, feeds)  # type: ignore[no-any-return]
+            return self._session.run(output_names, feeds)  # type: ignore[no-any-return]  # the library has no types
         except Exception as error:  # ONNX Runtime's errors have no common class of their own
             raise ModelRunFailed(
                 "the model failed on this input, which fits its signature; the server's log"

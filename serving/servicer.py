@@ -1,6 +1,5 @@
 """The inference service. The same instance also answers as `inference.GRPCInferenceService`."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
@@ -24,7 +23,6 @@ from serving.operations.servicer import OperationsServicer
 from serving.ordered import answer_in_order
 from serving.parameters import read_wait_seconds
 from serving.plans import InferCall
-from serving.statistics import VersionStatistics
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ class InferenceServicer(OperationsServicer):
                 if batcher is not None and layout.rows < batcher.max_rows:
                     batcher.listener = statistics.add_joined
                     answer = join_infer(call, handle, batcher)
-                    answer.add_done_callback(partial(_note_failure, statistics, arrived))
+                    answer.add_done_callback(partial(statistics.note_end, arrived))
                     return answer
                 response, times = answer_infer(call, handle, arrived)
                 statistics.add_run(layout.batch, arrived, times)
@@ -133,10 +131,3 @@ class InferenceServicer(OperationsServicer):
             raise
         statistics.add_run(call.plan.layout.batch, arrived, times)
         return response
-
-
-def _note_failure(
-    statistics: VersionStatistics, arrived: int, answer: asyncio.Future[pb.ModelInferResponse]
-) -> None:
-    if answer.cancelled() or answer.exception():
-        statistics.add_failure(arrived)

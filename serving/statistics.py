@@ -5,8 +5,10 @@ that it costs a call well under a microsecond: one entry for each batch size, fr
 all sums are worked out when somebody asks.
 """
 
+import asyncio
 import time
 from collections.abc import Iterable
+from typing import Any
 
 from serving.batching import JoinedRun
 from serving.snapshot import VersionKey
@@ -113,6 +115,11 @@ class VersionStatistics:
         """Record a request that failed now."""
         self.failures += 1
         self.failed_ns += time.perf_counter_ns() - arrived
+
+    def note_end(self, arrived: int, answer: "asyncio.Future[Any]") -> None:
+        """Record the failure of a request that others were joined with, if it did fail."""
+        if answer.cancelled() or answer.exception():
+            self.add_failure(arrived)
 
     def list_batches(self) -> Iterable[tuple[int, RunTotals]]:
         """List the batch sizes that were seen first, each with its runs."""

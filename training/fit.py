@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE

@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
         The loop's own clock would not do: uvloop reads it once for all it does in a row.
         """
         is_late = monotonic() - self.heard_at >= self.limits.turn_seconds
-        if not is_late and self.tasks_begun < self.limits.turn_tasks:
+        if not is_late and self.tasks_begun < self.server.turns.most_tasks:
             return False
         self.reading.pause("turn")
         self.server.turns.ask_again(self)

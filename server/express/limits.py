@@ -31,7 +31,8 @@ class Limits:
         patience_per_second: How many more are borne each second.
         linger_seconds: How long the server stays awake after a call, for the next one.
         turn_seconds: How long a connection may be answered before others have their turn.
-        turn_tasks: How many calls that are not answered at once begin in one such turn.
+        turn_tasks: How many calls that are not answered at once begin in one such turn at most;
+            fewer while what they do takes long.
         burst_seconds: How long turns follow each other before their answers are written.
     """
 

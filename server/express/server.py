@@ -63,7 +63,7 @@ class ExpressServer:
         self.connections: set[Connection] = set()
         self.open_calls = 0
         self.refusals: Counter[str] = Counter()
-        self.turns = Turns(limits.linger_seconds, limits.burst_seconds)
+        self.turns = Turns(limits)
         self._reuse_port = reuse_port
         self._held_bytes = 0
         self._ports: list[tuple[list[socket.socket], ssl.SSLContext | None]] = []

@@ -9,10 +9,13 @@ itself costs more than the answer.
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import structlog
+
+from server.express.limits import Limits
 
 if TYPE_CHECKING:
     from server.express.connection import Connection
@@ -21,21 +24,24 @@ log = structlog.get_logger()
 
 
 class Turns:
-    """Gives connections their turns, in the order they asked.
+    """Gives connections their turns: first those that come anew, in the order they asked.
 
     Args:
-        linger_seconds: For how long after a turn the loop looks for more instead of sleeping:
-            to fall asleep and be woken takes longer than many a call.
-        burst_seconds: For how long turns follow each other before their answers are written.
+        limits: How long turns may take, and how long the loop looks for more instead of
+            sleeping: to fall asleep and be woken takes longer than many a call.
+
+    Attributes:
+        most_tasks: How many calls may begin in tasks in one turn: fewer while those take long.
     """
 
-    def __init__(self, linger_seconds: float, burst_seconds: float) -> None:
-        self._linger_seconds = linger_seconds
-        self._burst_seconds = burst_seconds
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.most_tasks = limits.turn_tasks
         self._waiting: dict[Connection, None] = {}
-        self._waiting_again: dict[Connection, None] = {}
+        self._unfinished: OrderedDict[Connection, None] = OrderedDict()
         self._unwritten: dict[Connection, None] = {}
-        self._awake_until = 0.0
+        self._answered: list[Connection] = []
+        self._awake_until = self._woken_at = 0.0
         self._is_awake = False
 
     def ask(self, connection: "Connection") -> None:
@@ -46,7 +52,7 @@ class Turns:
 
     def ask_again(self, connection: "Connection") -> None:
         """Have a connection that was not done in its turn take another, after all who wait."""
-        self._waiting_again[connection] = None
+        self._unfinished[connection] = None
         if not self._is_awake:
             self._wake()
 
@@ -58,27 +64,58 @@ class Turns:
 
     def _wake(self) -> None:
         self._is_awake = True
+        self._woken_at = time.monotonic()
         asyncio.get_running_loop().call_soon(self._give)
 
     def _give(self) -> None:
+        self._weigh_tasks(time.monotonic() - self._woken_at)
         unwritten, self._unwritten = self._unwritten, {}
         _write(unwritten)
-        waiting = self._waiting | self._waiting_again
-        self._waiting, self._waiting_again = {}, {}
-        answered: list[Connection] = []
+        waiting, self._waiting = self._waiting, {}
+        unfinished = len(self._unfinished)
         for connection in waiting:
-            _attempt(connection, connection.take_turn)
-            answered.append(connection)
-            if connection.heard_at - answered[0].heard_at > self._burst_seconds:
-                _write(answered)
-                answered.clear()
-        _write(answered)
+            self._answer(connection)
+        if unfinished:
+            self._go_on(unfinished)
+        self._write_answered()
         now = time.monotonic()
-        if waiting:
-            self._awake_until = now + self._linger_seconds
+        if waiting or unfinished:
+            self._awake_until = now + self._limits.linger_seconds
         self._is_awake = False
-        if now < self._awake_until or self._waiting or self._waiting_again or self._unwritten:
+        if now < self._awake_until or self._waiting or self._unfinished or self._unwritten:
             self._wake()
+
+    def _weigh_tasks(self, waited_seconds: float) -> None:
+        """Let fewer tasks begin when these turns had to wait long for those that ran."""
+        if waited_seconds > self._limits.burst_seconds:
+            self.most_tasks = 1
+        elif self.most_tasks < self._limits.turn_tasks:
+            self.most_tasks += 1
+
+    def _go_on(self, most: int) -> None:
+        """Go on with those who were not done, all together no longer than one turn.
+
+        Whoever has many connections with much to do must not hold up the others the more.
+        """
+        begun, tasks = time.monotonic(), 0
+        for _ in range(most):
+            connection, _ = self._unfinished.popitem(last=False)
+            self._answer(connection)
+            tasks += connection.tasks_begun
+            is_late = time.monotonic() - begun >= self._limits.turn_seconds
+            if is_late or tasks >= self.most_tasks:
+                break
+
+    def _answer(self, connection: "Connection") -> None:
+        _attempt(connection, connection.take_turn)
+        answered = self._answered
+        answered.append(connection)
+        if connection.heard_at - answered[0].heard_at > self._limits.burst_seconds:
+            self._write_answered()
+
+    def _write_answered(self) -> None:
+        _write(self._answered)
+        self._answered.clear()
 
 
 def _write(connections: "Iterable[Connection]") -> None:

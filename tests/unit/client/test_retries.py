@@ -80,7 +80,7 @@ async def test_repeats_end_with_the_deadline(yard: Yard) -> None:
         async def sleep(seconds: float) -> None:
             slept.append(seconds)
 
-        transport.sleep = sleep  # type: ignore[method-assign]
+        transport.sleep = sleep  # type: ignore[method-assign]  # a fake of time
         yard.before["ModelInfer"] = [GONE] * 9
         # The first pause alone would take longer than there is time.
         with pytest.raises(ModelyardError):

@@ -3,7 +3,7 @@ import re
 from typing import Any
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd  # type: ignore[import-untyped]  # it has no types
 import polars as pl
 import pytest
 

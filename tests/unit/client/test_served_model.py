@@ -1,92 +1,42 @@
 import asyncio
 import math
-import threading
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import Any
 
 import grpc
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd  # type: ignore[import-untyped]  # it has no types
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from modelyard import AsyncClient, ModelVersion, ModelyardError
+from modelyard import AsyncClient, ModelyardError
 from modelyard.inference.v1.inference_pb2 import (
     ModelInferRequest,
-    ModelInferResponse,
     ModelMetadataRequest,
-    ModelMetadataResponse,
 )
 from modelyard.registry.v1.registry_pb2 import GetModelVersionRequest
 from modelyard.registry.v1.resources_pb2 import TensorSpec
-from modelyard.tensors import Array, Tensor, decode, encode
-from tests.unit.client.yard import Yard, fail, failing
+from tests.unit.client.penguins import (
+    TYPES,
+    answer,
+    classifier,
+    columns,
+    metadata,
+    serve_penguins,
+    version,
+)
+from tests.unit.client.yard import Yard, fail
 
-TYPES = {"length": "FP32", "island": "BYTES", "year": "INT64"}
 ROWS: list[dict[str, Any]] = [
     {"length": 39.5, "island": "Dream", "year": 2007},
     {"length": None, "island": None, "year": 2008},
 ]
 
 
-def version(number: int, classes: list[str], **types: str) -> ModelVersion:
-    made = ModelVersion(name=f"models/penguins/versions/{number}", classes=classes)
-    for name, datatype in types.items():
-        role = TensorSpec.ROLE_CATEGORICAL if datatype == "BYTES" else TensorSpec.ROLE_NUMERIC
-        made.signature.inputs.add(name=name, datatype=datatype, shape=[-1, 1], role=role)
-    return made
-
-
-def metadata(number: int, **types: str) -> ModelMetadataResponse:
-    tensor = ModelMetadataResponse.TensorMetadata
-    return ModelMetadataResponse(
-        name="penguins",
-        versions=[str(number)],
-        inputs=[tensor(name=it, datatype=kind, shape=[-1, 1]) for it, kind in types.items()],
-        outputs=[
-            tensor(name="label", datatype="BYTES", shape=[-1]),
-            tensor(name="probabilities", datatype="FP32", shape=[-1, 2]),
-        ],
-    )
-
-
-def columns(request: ModelInferRequest) -> dict[str, Array]:
-    return {
-        it.name: decode(raw, it.datatype, tuple(it.shape)).ravel()
-        for it, raw in zip(request.inputs, request.raw_input_contents, strict=True)
-    }
-
-
-def answer(number: int, outputs: dict[str, Array]) -> ModelInferResponse:
-    response = ModelInferResponse(model_name="penguins", model_version=str(number))
-    for name, array in outputs.items():
-        datatype = "BYTES" if array.dtype.kind in "OU" else "FP32"
-        response.outputs.add(name=name, datatype=datatype, shape=array.shape)
-        response.raw_output_contents.append(encode(Tensor(name, datatype, array)))
-    return response
-
-
-def classifier(number: int) -> Callable[[ModelInferRequest], ModelInferResponse]:
-    """Call every row over 45 the second class, with the year's last digit as its chance."""
-
-    def classify(request: ModelInferRequest) -> ModelInferResponse:
-        lengths = columns(request)["length"]
-        chances = np.where(lengths > 45, 0.75, 0.25).astype("<f4")
-        labels = np.where(lengths > 45, "Gentoo", "Adelie")
-        both = np.stack([1 - chances, chances], axis=1)
-        return answer(number, {"label": labels, "probabilities": both})
-
-    return classify
-
-
 @pytest.fixture
 def yard() -> Yard:
-    made = [version(it, ["Adelie", "Gentoo"], **TYPES) for it in (1, 2)]
-    return Yard(
-        versions={it.name: it for it in made}, metadata=metadata(1, **TYPES), infer=classifier(1)
-    )
+    return serve_penguins()
 
 
 async def test_one_row_is_predicted_from_arguments(client: AsyncClient, yard: Yard) -> None:
@@ -101,7 +51,7 @@ async def test_one_row_is_predicted_from_arguments(client: AsyncClient, yard: Ya
         "probabilities={'Adelie': 0.25, 'Gentoo': 0.75}, model_version='1')"
     )
     with pytest.raises(FrozenInstanceError):
-        found.label = "other"  # type: ignore[misc]
+        found.label = "other"  # type: ignore[misc]  # must fail
     (request,) = yard.asked(ModelInferRequest)
     assert request.model_version == ""
 
@@ -275,64 +225,6 @@ async def test_a_model_names_itself(target: str) -> None:
     async with AsyncClient(target) as client:
         assert repr(client.model("penguins")) == "<model penguins, version champion>"
         assert repr(client.model("models/penguins", 3)) == "<model penguins, version 3>"
-
-
-LARGE = 200_000
-
-
-async def test_a_large_batch_goes_in_several_calls_to_one_version(
-    client: AsyncClient, yard: Yard
-) -> None:
-    lengths = np.linspace(0, 90, LARGE)
-    frame = pl.DataFrame({"length": lengths, "island": ["Dream"] * LARGE, "year": [7] * LARGE})
-    at_work, most, lock = 0, 0, threading.Lock()
-
-    def infer(request: ModelInferRequest) -> ModelInferResponse:
-        nonlocal at_work, most
-        with lock:
-            at_work += 1
-            most = max(most, at_work)
-        response = classifier(2)(request)
-        with lock:
-            at_work -= 1
-        return response
-
-    yard.infer = infer
-    found = await client.model("penguins").predict_batch(frame)
-
-    requests = yard.asked(ModelInferRequest)
-    assert len(requests) > 2
-    assert [it.model_version for it in requests] == ["", *["2"] * (len(requests) - 1)]
-    assert all(it.ByteSize() < 4 * 2**20 for it in requests)
-    assert sum(it.inputs[0].shape[0] for it in requests) == LARGE
-    assert most <= 4
-    assert found.probabilities.shape == (LARGE, 2)
-    assert (found.label == "Gentoo").tolist() == (lengths.astype("<f4") > 45).tolist()
-
-
-async def test_calls_of_a_batch_run_at_the_same_time(client: AsyncClient, yard: Yard) -> None:
-    # The first call goes alone; three of the others only answer when they are there together.
-    together = threading.Barrier(3, timeout=60)
-    calls = iter(range(1000))
-
-    def infer(request: ModelInferRequest) -> ModelInferResponse:
-        if 1 <= next(calls) <= 3:
-            together.wait()
-        return classifier(1)(request)
-
-    yard.infer = infer
-    rows = {"length": np.zeros(LARGE), "year": np.zeros(LARGE, int)}
-    assert len(await client.model("penguins").predict_batch(rows)) == LARGE
-
-
-async def test_one_failed_call_fails_the_batch(client: AsyncClient, yard: Yard) -> None:
-    yard.before["ModelInfer"] = [
-        lambda _: None,
-        failing(grpc.StatusCode.INTERNAL, "the second is too much"),
-    ]
-    rows = {"length": np.zeros(LARGE), "year": np.zeros(LARGE, int)}
-    with pytest.raises(ModelyardError, match="the second is too much"):
-        await client.model("penguins").predict_batch(rows)
 
 
 async def test_threads_and_tasks_may_share_a_model(client: AsyncClient) -> None:

@@ -55,9 +55,10 @@ class Peer:
     def __init__(
         self,
         answer: Callable[[bytes, Any], Awaitable[bytes]] | None = None,
-        limits: express.Limits | None = None,
+        **limits: Any,
     ) -> None:
-        self.server = express.server(limits=limits or express.Limits())
+        # All that is sent fits into one turn, however busy the machine is.
+        self.server = express.server(limits=express.Limits(**{"turn_seconds": 60.0, **limits}))
         self.server.add_registered_method_handlers(
             "t.T",
             {

@@ -102,7 +102,7 @@ async def test_a_silent_peer_is_asked_for_a_sign_of_life() -> None:
 
 
 async def test_an_idle_connection_is_told_to_go() -> None:
-    peer = Peer(limits=express.Limits(idle_seconds=30)).greet()
+    peer = Peer(idle_seconds=30).greet()
     peer.call()
     peer.read()
     pass_time(peer, 31)
@@ -110,7 +110,7 @@ async def test_an_idle_connection_is_told_to_go() -> None:
 
 
 async def test_patience_comes_back_with_time() -> None:
-    peer = Peer(limits=express.Limits(patience=20, patience_per_second=10)).greet()
+    peer = Peer(patience=20, patience_per_second=10).greet()
     ping = frames.pack_frame(frames.PING, 0, 0, b"\0" * 8)
     for _ in range(3):
         peer.send(ping * 10)
@@ -122,7 +122,7 @@ async def test_patience_comes_back_with_time() -> None:
 
 
 async def test_a_connection_gives_others_their_turn() -> None:
-    peer = Peer(limits=express.Limits(turn_seconds=0)).greet()
+    peer = Peer(turn_seconds=0).greet()
     heads = [peer.open_call() for _ in range(40)]
     calls = b"".join(head + data_frame(id_, REQUEST, is_last=True) for id_, head in heads)
     peer.send(calls)
@@ -132,6 +132,37 @@ async def test_a_connection_gives_others_their_turn() -> None:
         await asyncio.sleep(0)  # one turn of the loop; a turn of the connection needs one
     assert "reading" in peer.wire.state
     assert 0 < answered < len(peer.read())
+
+
+async def test_a_turn_begins_few_tasks() -> None:
+    peer = Peer(turn_tasks=2).greet()
+    calls = b"".join(
+        head + data_frame(id_, REQUEST, is_last=True)
+        for id_, head in (peer.open_call(ASYNC) for _ in range(5))
+    )
+    peer.send(calls)
+    assert len(peer.connection.table.streams()) == 2
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert len([kind for kind, *_ in peer.read() if kind == frames.DATA]) == 5
+
+
+async def test_the_calls_of_a_lost_connection_end_in_portions() -> None:
+    peer = Peer(turn_tasks=100).greet()
+    for _ in range(10):
+        _, head = peer.open_call(STREAM)
+        peer.send(head)
+    connection = peer.connection
+    peer.server.take_connection(connection)
+    connection.connection_lost(None)
+    left = len(connection.table.entries)
+    assert 0 < left < 10
+    assert connection in peer.server.connections
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert not connection.table.entries
+    assert connection not in peer.server.connections
+    assert peer.server.open_calls == 0
 
 
 async def test_a_fault_of_ours_costs_one_connection() -> None:

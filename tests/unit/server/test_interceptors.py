@@ -145,7 +145,7 @@ async def test_a_cancelled_call_ends_its_handler(channel: Any, handlers: Handler
 async def test_a_plain_request_id_is_kept(
     channel: Any,
     given: str,
-    kept: bool,  # noqa: FBT001
+    kept: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     under_way: Any = channel.unary_unary(f"/{SERVICE}/Unary")(
         b"x", metadata=(("x-request-id", given),)
@@ -173,7 +173,7 @@ async def test_calls_are_logged_with_their_status(channel: Any) -> None:
             await call(channel, "Unary", b"domain")
         async with asyncio.timeout(10):
             # The server logs when the answer is on its way already; the capture has no event.
-            while len(lines) < 2:  # noqa: ASYNC110
+            while len(lines) < 2:  # noqa: ASYNC110 - a log has no event to wait for
                 await asyncio.sleep(0)
     codes = [(line["code"], line["log_level"]) for line in lines if line["event"] == "call"]
     assert codes == [("OK", "debug"), ("NOT_FOUND", "debug")]

@@ -105,7 +105,7 @@ def _run(folder: Path, feeds: dict[str, list[Any]], types: dict[str, str]) -> li
     arrays = {
         name: np.array(values, dtype=types[name]).reshape(-1, 1) for name, values in feeds.items()
     }
-    return session.run(None, arrays)  # type: ignore[no-any-return]
+    return session.run(None, arrays)  # type: ignore[no-any-return]  # the library has no types
 
 
 @pytest.mark.parametrize("trainer", ["logistic-regression", "gradient-boosting", "random-forest"])

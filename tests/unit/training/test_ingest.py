@@ -62,8 +62,8 @@ def read_parquet(tmp_path: Path) -> ReadParquet:
         (["", "NA"], pl.String(), [None, None]),
         (["yes", "no"], pl.String(), ["yes", "no"]),
         (["1", "x"], pl.String(), ["1", "x"]),
-        (["2024-02-29", ""], pl.Datetime("us"), [datetime(2024, 2, 29), None]),  # noqa: DTZ001
-        (["2024-02-29T10:11:12Z"], pl.Datetime("us"), [datetime(2024, 2, 29, 10, 11, 12)]),  # noqa: DTZ001
+        (["2024-02-29", ""], pl.Datetime("us"), [datetime(2024, 2, 29), None]),  # noqa: DTZ001 - tables have no zones
+        (["2024-02-29T10:11:12Z"], pl.Datetime("us"), [datetime(2024, 2, 29, 10, 11, 12)]),  # noqa: DTZ001 - tables have no zones
         (["2024-02-30"], pl.String(), ["2024-02-30"]),
     ],
 )

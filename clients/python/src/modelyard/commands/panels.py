@@ -21,6 +21,7 @@ from modelyard.registry.v1.resources_pb2 import (
 from modelyard.training.v1.datasets_pb2 import Column, ColumnType, Dataset, DatasetVersion
 
 _STATE_STYLES = {"active": "green", "failed": "red", "archived": "dim"}
+_MOST_CATEGORIES = 5
 
 
 def grid(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -159,8 +160,9 @@ def _seen(spec: TensorSpec) -> str:
     """Tell a feature's range or categories."""
     if spec.HasField("minimum"):
         return f"{spec.minimum:g} to {spec.maximum:g}"
-    more = [f"and {len(spec.categories) - 5} more"] if len(spec.categories) > 5 else []  # noqa: PLR2004
-    return ", ".join([*(it or "(empty)" for it in spec.categories[:5]), *more])
+    shown = [it or "(empty)" for it in spec.categories[:_MOST_CATEGORIES]]
+    more = len(spec.categories) - len(shown)
+    return ", ".join([*shown, f"and {more} more"] if more else shown)
 
 
 def _column_cells(column: Column) -> list[str]:

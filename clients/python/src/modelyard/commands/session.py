@@ -5,7 +5,7 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec
+from typing import Annotated, Any, Concatenate, NoReturn, ParamSpec, cast
 
 import typer
 from google.protobuf.json_format import MessageToDict
@@ -98,7 +98,7 @@ def with_session(
     @functools.wraps(command)
     def run(*args: P.args, **own: P.kwargs) -> None:
         context, server, as_json = (own.pop(name, None) for name in _SESSION_PARAMETERS)
-        options: Any = context.obj  # type: ignore[attr-defined]
+        options = cast("typer.Context", context).obj
         target = check_server(options.server if server is None else str(server))
         with Client(target) as client:
             session = Session(client, target, bool(as_json) or options.as_json)
@@ -111,7 +111,7 @@ def with_session(
 
     own = list(inspect.signature(command).parameters.values())[1:]
     added = [it for name, it in _SESSION_PARAMETERS.items() if json_flag or name != "as_json"]
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # for Typer
         [it.replace(kind=inspect.Parameter.KEYWORD_ONLY) for it in [*own, *added]]
     )
     return run
