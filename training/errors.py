@@ -29,3 +29,7 @@ class TrainingJobAlreadyExists(DomainError):
 
 class TrainingJobStateInvalid(DomainError):
     """The job's state does not allow the call."""
+
+
+class StepNotExportable(DomainError):
+    """A step of the features has no graph that answers as it does."""

@@ -3,6 +3,7 @@
 from registry.errors import FieldInvalid
 from training import catalog
 from training.columns import Column
+from training.feature_checks import check_features
 from training.job import JobSpec
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
@@ -15,6 +16,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
 
     Raises:
         FieldInvalid: Something is not legal; it names the field.
+        StepNotExportable: A step of the features can't be served; likewise.
     """
     if table.state != DatasetState.ACTIVE:
         raise FieldInvalid(
@@ -25,6 +27,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
     columns = {column.name: column for column in table.columns}
     _check_column(spec.target, columns, "training_job.target")
     _check_features(spec, columns)
+    check_features(spec.features, spec.feature_selection, columns)
     _check_trainer(spec)
     if not 0 < spec.holdout_fraction < 1:
         raise FieldInvalid(

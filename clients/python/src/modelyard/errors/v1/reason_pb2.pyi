@@ -96,6 +96,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a request that waited longer than its parameter `timeout` allows."""
     REASON_REGION_NOT_FOUND: _Reason.ValueType  # 67
     """Marks a region of shared memory that is not registered."""
+    REASON_STEP_NOT_EXPORTABLE: _Reason.ValueType  # 93
+    """Marks a step of the features that can't be served as trained; the details name the
+    `step` and its `replacement`.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -177,4 +181,8 @@ REASON_WAIT_TIMEOUT: Reason.ValueType  # 66
 """Marks a request that waited longer than its parameter `timeout` allows."""
 REASON_REGION_NOT_FOUND: Reason.ValueType  # 67
 """Marks a region of shared memory that is not registered."""
+REASON_STEP_NOT_EXPORTABLE: Reason.ValueType  # 93
+"""Marks a step of the features that can't be served as trained; the details name the
+`step` and its `replacement`.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
