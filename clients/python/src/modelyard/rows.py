@@ -1,6 +1,7 @@
 """Rows as people have them, made into the tensors that a model takes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -119,13 +120,18 @@ def _converter(datatype: str) -> Callable[[Input, Array], Array]:
 
 
 def _to_texts(wanted: Input, cells: Array) -> Array:
-    """Return text and bytes as objects, missing ones empty."""
+    """Return text, bytes, and times in ISO 8601 as objects, missing ones empty."""
+    if cells.dtype.kind == "M":
+        # Of nanoseconds NumPy would make plain numbers.
+        cells = cells.astype("datetime64[us]")
     texts = np.empty(cells.size, dtype=object)
     for row, cell in enumerate(cells.ravel().tolist()):
         if isinstance(cell, str | bytes):
             texts[row] = cell
         elif _is_missing(cell):
             texts[row] = ""
+        elif isinstance(cell, date):
+            texts[row] = cell.isoformat()
         else:
             raise _misfit(wanted, row, cell, "text")
     return texts.reshape(cells.shape)

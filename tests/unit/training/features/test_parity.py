@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
+from registry import admission_check
+from registry.admission_files import CheckRequest
 from registry.errors import FieldInvalid
 from registry.signature import Role, Task
 from training.errors import StepNotExportable
@@ -124,7 +126,7 @@ def test_known_tables_with_steps(run_fit: Fit, trainer: str) -> None:
 
 
 def test_without_declarations_times_and_texts_are_features(
-    run_fit: Fit, table: pl.DataFrame
+    run_fit: Fit, table: pl.DataFrame, tmp_path: Path
 ) -> None:
     told = [f"{note} {number}" for number, note in enumerate(table["note"])]
     table = table.with_columns(pl.Series("note", told))
@@ -134,6 +136,10 @@ def test_without_declarations_times_and_texts_are_features(
     assert (inputs["seen"].role, inputs["seen"].datatype) == (Role.TIME, "BYTES")
     assert inputs["seen"].minimum == 1193875200.0  # 2007-11-01
     assert (inputs["note"].role, inputs["note"].categories) == (Role.TEXT, ())
+    checked = admission_check._check(
+        tmp_path, CheckRequest(outcome.signature, has_golden_rows=True)
+    )
+    assert checked.faults == ()
 
 
 def test_equal_fits_with_chance_in_them_make_equal_bytes(
