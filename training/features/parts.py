@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from registry.signature import Role, TensorSpec
+from registry.signature import TensorSpec
 from training.feature_steps import (
     CategoricalSteps,
     FeatureColumn,
@@ -58,8 +58,8 @@ def list_parts(
     by_name = {feature.column: feature for feature in declared}
     groups: dict[Steps, list[TensorSpec]] = {}
     for spec in inputs:
-        role = spec.role or (Role.CATEGORICAL if spec.datatype == "BYTES" else Role.NUMERIC)
-        groups.setdefault(steps_of(role, by_name.get(spec.name)), []).append(spec)
+        assert spec.role, "a feature has a role"
+        groups.setdefault(steps_of(spec.role, by_name.get(spec.name)), []).append(spec)
     for kind, list_of_kind in _LISTS:
         for steps, specs in groups.items():
             if isinstance(steps, kind):
