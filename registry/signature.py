@@ -20,6 +20,8 @@ class Role(StrEnum):
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     BOOLEAN = "boolean"
+    TEXT = "text"
+    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)

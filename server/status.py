@@ -106,6 +106,9 @@ TABLE: dict[type[Exception], Rule] = {
     training_errors.TrainerNotInstalled: Rule(
         StatusCode.FAILED_PRECONDITION, pb.REASON_TRAINER_NOT_INSTALLED
     ),
+    training_errors.StepNotExportable: Rule(
+        StatusCode.INVALID_ARGUMENT, pb.REASON_STEP_NOT_EXPORTABLE
+    ),
     serving_errors.TensorInvalid: Rule(StatusCode.INVALID_ARGUMENT, pb.REASON_TENSOR_INVALID),
     serving_errors.ModelNotServable: Rule(
         StatusCode.FAILED_PRECONDITION, pb.REASON_MODEL_NOT_SERVABLE

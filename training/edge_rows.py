@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from registry.signature import TensorSpec
+from registry.signature import Role, TensorSpec
 from training.features import LARGEST_NUMBER, Array, Rows, select_rows
 
 _MOST_CELLS = 200_000
@@ -16,6 +16,19 @@ _EXTREMES: dict[str, tuple[float, ...]] = {
     "INT64": (0, 1, -1, 2**24 + 1, 2**53 + 1, 2**63 - 1, -(2**63)),
     "BOOL": (False, True),
 }
+_MOST_TEXTS = 8
+_TEXTS = (
+    "a", "I", "a I a I", " ", "?!", "don't", "ß", "SS", "İi \u0131I", "Größe 測試",
+    "e\u0301 \N{PENGUIN}", "x" * 1000, "\n\t\r", "\N{NO-BREAK SPACE}", "unheard-of",
+)  # fmt: skip
+_TIMES = (
+    "2000-02-29", "1900-02-28", "2024-02-29T23:59:59", "2023-02-29", "2024-02-30", "1969-12-31",
+    "1970-01-01", "0001-01-01 00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-12-31", "1600-12-31",
+    "2024-12-31 23:59:60", "2024-12-31T24:00", "24-01-01", "2024-1-1", "2024-01-01T", "yesterday",
+    "2024-06-30T12:34", "2024-06-30 12:34+02:00", "2024-06-30T12:34:56.123456789-09:30",
+    "2024-06-30T12:34:56z", "2024-06-30T12:34:56+14:15", " 2024-06-30", "2024-06-30\n",
+    "\N{ARABIC-INDIC DIGIT TWO}024-06-30",
+)  # fmt: skip
 _NON_ASCII = "Größe 測試 \N{PENGUIN}"
 
 Values = Callable[[TensorSpec, Array], Iterable[object]]
@@ -38,6 +51,8 @@ def make_edge_rows(inputs: tuple[TensorSpec, ...], training: Rows, base: Rows) -
         "missing values": _missing,
         "unseen categories": _unseen,
         "non-ASCII categories": _non_ascii,
+        "unusual texts": _texts,
+        "unusual times": _times,
         "extreme numbers": _extremes,
         "neighbours of training values": _neighbours,
     }
@@ -52,7 +67,7 @@ def _missing(spec: TensorSpec, _: Array) -> Iterable[object]:
 
 
 def _unseen(spec: TensorSpec, _: Array) -> Iterable[object]:
-    if spec.datatype != "BYTES":
+    if spec.role is not Role.CATEGORICAL or not spec.categories:
         return []
     # Longer than every category, so none of them; and nearly one.
     longest = max(spec.categories, key=len)
@@ -60,11 +75,34 @@ def _unseen(spec: TensorSpec, _: Array) -> Iterable[object]:
 
 
 def _non_ascii(spec: TensorSpec, _: Array) -> Iterable[object]:
-    return [_NON_ASCII, *filter(_is_not_ascii, spec.categories)] if spec.datatype == "BYTES" else []
+    if spec.role is not Role.CATEGORICAL:
+        return []
+    return [_NON_ASCII, *filter(_is_not_ascii, spec.categories)]
 
 
 def _is_not_ascii(text: str) -> bool:
     return not text.isascii()
+
+
+def _texts(spec: TensorSpec, values: Array) -> Iterable[object]:
+    """Give training texts in other cases, cut and joined in other places, and texts unlike them."""
+    if spec.role is not Role.TEXT:
+        return []
+    known = [str(text) for text in _spread(np.unique(values))[:_MOST_TEXTS]]
+    changes: tuple[Callable[[str], str], ...] = (
+        str.upper, str.title, str.swapcase, lambda text: text[1:-1],
+        lambda text: text.replace(" ", "  a, "), lambda text: " ".join(reversed(text.split())),
+        lambda text: f"{text} {text}", lambda text: f"\N{EN QUAD}{text}\N{HORIZONTAL ELLIPSIS}",
+    )  # fmt: skip
+    return [change(text) for text in known for change in changes] + list(_TEXTS)
+
+
+def _times(spec: TensorSpec, values: Array) -> Iterable[object]:
+    if spec.role is not Role.TIME:
+        return []
+    known = [str(text)[:10] for text in _spread(np.unique(values)) if text]
+    endings = ("", "T00:00", " 23:59:59.999Z", "T12:30+05:30", " 01:02:03-14:00")
+    return [text + endings[number % len(endings)] for number, text in enumerate(known)] + [*_TIMES]
 
 
 def _extremes(spec: TensorSpec, _: Array) -> Iterable[object]:

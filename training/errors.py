@@ -37,3 +37,7 @@ class TrainerNotFound(DomainError):
 
 class TrainerNotInstalled(DomainError):
     """The trainer needs a package that is not installed here."""
+
+
+class StepNotExportable(DomainError):
+    """A step of the features has no graph that answers as it does."""

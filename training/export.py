@@ -1,23 +1,20 @@
 """A fitted pipeline to one ONNX graph that takes raw columns by their real names.
 
-The graph is written here and in `training.trainers` rather than by a general converter: it
-computes in FP64 what scikit-learn computes in FP64, so both agree to the last digit of the FP32
-that goes out, and every node is one that the features or the estimator ask for.
+The graph is written here, in `training.features` and in `training.trainers` rather than by a
+general converter: it computes in FP64 what scikit-learn computes in FP64, so both agree to the
+last digit of the FP32 that goes out, and every node is one that the features or the estimator
+ask for.
 
 Inputs are tensors [-1, 1], one per feature. Outputs of classification are `label` [-1], of the
 target's type, and `probabilities` FP32 [-1, classes]; of regression `value` FP32 [-1, 1].
 """
 
-from itertools import groupby
-from typing import Any
-
-import numpy as np
 import onnx
 from onnx import TensorProto, ValueInfoProto, helper
 from sklearn.pipeline import Pipeline
 
 from registry.signature import Signature, Task, TensorSpec
-from training.features import LARGEST_NUMBER, order_categories, order_numbers
+from training.features.graph import add_features
 from training.onnx_graph import Array, OnnxGraph
 from training.roles import OUTPUT_NAMES
 from training.trainers.family import Family
@@ -50,7 +47,7 @@ def export_pipeline(pipeline: Pipeline, signature: Signature, family: Family) ->
     """Write a fitted pipeline as an ONNX file.
 
     Args:
-        pipeline: The steps `features`, by `features.build_features`, and `estimator`.
+        pipeline: By `training.features.build_pipeline`.
         signature: Its inputs and outputs, by `describe_signature`.
         family: The estimator's family.
 
@@ -59,7 +56,7 @@ def export_pipeline(pipeline: Pipeline, signature: Signature, family: Family) ->
     """
     specs = (*signature.inputs, *signature.outputs)
     graph = OnnxGraph(spec.name for spec in specs)
-    matrix = _add_features(graph, pipeline["features"], signature.inputs)
+    matrix = add_features(graph, pipeline, signature.inputs)
     scores = family.add_scores(graph, pipeline["estimator"], matrix)
     _add_outputs(graph, scores, getattr(pipeline["estimator"], "classes_", None), family)
     model = graph.to_model(
@@ -73,58 +70,6 @@ def export_pipeline(pipeline: Pipeline, signature: Signature, family: Family) ->
 def _to_value_info(spec: TensorSpec) -> ValueInfoProto:
     shape = [None if size < 0 else size for size in spec.shape]
     return helper.make_tensor_value_info(spec.name, _ONNX_TYPES[spec.datatype], shape)
-
-
-def _add_features(graph: OnnxGraph, features: Any, inputs: tuple[TensorSpec, ...]) -> str:
-    """Add the ColumnTransformer; return the name of its matrix, FP64 [rows, columns]."""
-    parts = []
-    if numbers := order_numbers(inputs):
-        parts.append(_add_numbers(graph, features.named_transformers_["numbers"], numbers))
-    if categorical := order_categories(inputs):
-        parts.append(_add_categories(graph, categorical))
-    return _join(graph, parts)
-
-
-def _join(graph: OnnxGraph, parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
-
-
-def _add_numbers(graph: OnnxGraph, steps: Pipeline, numbers: list[TensorSpec]) -> str:
-    # Inputs of one type stand together, so few nodes serve many columns.
-    groups = groupby(numbers, key=lambda spec: spec.datatype)
-    joined = [_join(graph, [spec.name for spec in group]) for _, group in groups]
-    matrix = _join(graph, [graph.add("Cast", part, to=TensorProto.DOUBLE) for part in joined])
-    matrix = _add_imputer(graph, matrix, steps["impute"].statistics_)
-    if "scale" in steps.named_steps:
-        matrix = graph.add("Sub", matrix, graph.add_constant(steps["scale"].mean_))
-        matrix = graph.add("Div", matrix, graph.add_constant(steps["scale"].scale_))
-    return matrix
-
-
-def _add_imputer(graph: OnnxGraph, matrix: str, medians: Array) -> str:
-    """Replace what is missing; NaN is not <= anything, so one comparison finds all of it."""
-    limit = graph.add_constant(np.array(LARGEST_NUMBER))
-    present = graph.add("LessOrEqual", graph.add("Abs", matrix), limit)
-    return graph.add("Where", present, matrix, graph.add_constant(medians))
-
-
-def _add_categories(graph: OnnxGraph, categorical: list[TensorSpec]) -> str:
-    """Add one-hot encoders, each [rows, 1] to [rows, 1, categories], and lay them side by side."""
-    encoded = [
-        graph.add(
-            "OneHotEncoder",
-            spec.name,
-            domain="ai.onnx.ml",
-            cats_strings=list(spec.categories),
-            zeros=1,
-        )
-        for spec in categorical
-    ]
-    joined = encoded[0] if len(encoded) == 1 else graph.add("Concat", *encoded, axis=2)
-    width = sum(len(spec.categories) for spec in categorical)
-    # 0 keeps the number of rows, none included.
-    flat = graph.add("Reshape", joined, graph.add_constant(np.array([0, width])))
-    return graph.add("Cast", flat, to=TensorProto.DOUBLE)
 
 
 def _add_outputs(graph: OnnxGraph, scores: str, classes: Array | None, family: Family) -> None:

@@ -77,7 +77,7 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
     plan = make_plan(request, table)
     examples = take_examples(request, plan, frame, table, report)
-    pipeline = _fit_pipeline(plan, examples, report)
+    pipeline = _fit_pipeline(request, plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
     metrics = measure(pipeline, *examples.select(examples.split.holdout), plan.task)
@@ -105,11 +105,18 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     )
 
 
-def _fit_pipeline(plan: Plan, examples: Examples, report: Report) -> Any:
+def _fit_pipeline(request: FitRequest, plan: Plan, examples: Examples, report: Report) -> Any:
     report(FitProgress("fit", 20, f"fitting {plan.trainer.id}"))
     family = FAMILIES[plan.trainer.id]
     estimator = family.build(plan.settings, plan.task, plan.seed)
-    pipeline = build_pipeline(examples.inputs, estimator, scale=family.scale)
+    pipeline = build_pipeline(
+        examples.inputs,
+        estimator,
+        scale=family.scale,
+        declared=request.features,
+        selection=request.feature_selection,
+        seed=plan.seed,
+    )
     rows, target = examples.select(examples.split.training)
     with _tell_warnings(report):
         pipeline.fit(to_frame(rows), target)

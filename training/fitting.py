@@ -10,18 +10,11 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from registry.reports import Fault, Metric, ParityReport
-from registry.signature import Role, Signature, Task
+from registry.signature import Signature, Task
 from training.columns import TableFormat
+from training.feature_steps import FeatureColumn, FeatureSelection
 
 MODEL_FILE = "model.onnx"
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureColumn:
-    """A column to learn from; role None is told from the table."""
-
-    column: str
-    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +29,7 @@ class FitRequest:
         trainer: A key of `training.catalog.TRAINERS`; empty chooses for the task.
         settings: The trainer's settings, checked against its settings model.
         features: The columns to learn from; empty takes every usable one but the target.
+        feature_selection: Which columns of the matrix the estimator sees; None is all.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
     """
@@ -47,6 +41,7 @@ class FitRequest:
     trainer: str = ""
     settings: dict[str, JsonValue] = field(default_factory=dict)
     features: tuple[FeatureColumn, ...] = ()
+    feature_selection: FeatureSelection | None = None
     holdout_fraction: float = 0.2
     seed: int = 0
 

@@ -11,7 +11,13 @@ from training.parity import TOLERANCE, Answers, measure_spacing
 _ORDINARY_ROWS = 10
 _ROWS_OF_A_KIND = 5
 # Values of the extreme rows are so large that no tolerance would fit them and the others.
-_KINDS = ("missing values", "unseen categories", "non-ASCII categories")
+_KINDS = (
+    "missing values",
+    "unseen categories",
+    "non-ASCII categories",
+    "unusual texts",
+    "unusual times",
+)
 
 
 def choose_rows(sets: dict[str, Rows], ordinary: str) -> Rows:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from registry.reports import Fault, Metric
 from registry.signature import Task
-from training.fitting import FeatureColumn
+from training.feature_steps import FeatureColumn, FeatureSelection
 from training.states import JobState
 
 
@@ -25,6 +25,7 @@ class JobSpec:
         trainer: The trainer's id; empty chooses for the task.
         settings: The trainer's settings.
         features: The columns to learn from; empty takes every usable one.
+        feature_selection: Which columns of the matrix are kept; None is all.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
         labels: Free words.
@@ -38,6 +39,7 @@ class JobSpec:
     trainer: str = ""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     features: tuple[FeatureColumn, ...] = ()
+    feature_selection: FeatureSelection | None = None
     holdout_fraction: float = 0.2
     seed: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from registry.errors import FieldInvalid
 from training import catalog
 from training.columns import Column
+from training.feature_checks import check_features
 from training.job import JobSpec
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
@@ -16,6 +17,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
     Raises:
         FieldInvalid: Something is not legal; it names the field.
         TrainerNotInstalled: The trainer's package is not installed here.
+        StepNotExportable: A step of the features can't be served; likewise.
     """
     if table.state != DatasetState.ACTIVE:
         raise FieldInvalid(
@@ -26,6 +28,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
     columns = {column.name: column for column in table.columns}
     _check_column(spec.target, columns, "training_job.target")
     _check_features(spec, columns)
+    check_features(spec.features, spec.feature_selection, columns)
     if not 0 < spec.holdout_fraction < 1:
         raise FieldInvalid(
             "holdout_fraction must be over 0 and under 1", field="training_job.holdout_fraction"

@@ -17,6 +17,7 @@ from training.errors import (
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
+from training.feature_steps import FeaturePlan
 from training.job import Job, JobEvent, JobSpec
 from training.job_checks import check_spec
 from training.queue import enqueue
@@ -192,7 +193,7 @@ def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: in
         task=spec.task,
         trainer=spec.trainer,
         settings=dict(spec.settings),
-        features=spec.features,
+        features=FeaturePlan(spec.features, spec.feature_selection),
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
         labels=dict(spec.labels),
@@ -237,7 +238,8 @@ def _spec(row: JobRow) -> JobSpec:
         task=Task(row.task) if row.task else None,
         trainer=row.trainer,
         settings=row.settings,
-        features=row.features,
+        features=row.features.columns,
+        feature_selection=row.features.selection,
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
         labels=row.labels,

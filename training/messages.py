@@ -9,12 +9,17 @@ from pydantic import JsonValue
 from modelyard.training.v1 import datasets_pb2 as tables_pb
 from modelyard.training.v1 import training_pb2 as pb
 from registry.errors import FieldInvalid
-from registry.messages import role_of, task_of, to_fault, to_metrics, to_role, to_task, to_timestamp
+from registry.messages import task_of, to_fault, to_metrics, to_task, to_timestamp
 from registry.names import model_id_of, model_name, version_name
 from training.catalog import TrainerSpec
 from training.columns import Column, TableFormat
 from training.datasets import Dataset, DatasetDraft, DatasetVersion
-from training.fitting import FeatureColumn
+from training.feature_messages import (
+    feature_columns,
+    feature_selection,
+    to_feature,
+    to_feature_selection,
+)
 from training.job import Job, JobEvent, JobSpec
 from training.names import (
     dataset_name,
@@ -113,12 +118,8 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         task=task_of(message.task),
         trainer=message.trainer,
         settings=_settings_of(message.settings),
-        features=tuple(
-            FeatureColumn(
-                feature.column, role_of(feature.role, f"training_job.features[{position}].role")
-            )
-            for position, feature in enumerate(message.features)
-        ),
+        features=feature_columns(message),
+        feature_selection=feature_selection(message),
         holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
         seed=message.seed,
         labels=dict(message.labels),
@@ -156,7 +157,8 @@ def to_job(job: Job) -> pb.TrainingJob:
         task=to_task(spec.task),
         trainer=spec.trainer,
         settings=_to_struct(dict(spec.settings)),
-        features=[_to_feature(feature) for feature in spec.features],
+        features=[to_feature(feature) for feature in spec.features],
+        feature_selection=to_feature_selection(spec.feature_selection),
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
         labels=spec.labels,
@@ -179,10 +181,6 @@ def _to_struct(values: dict[str, Any]) -> Struct:
     struct = Struct()
     struct.update(values)
     return struct
-
-
-def _to_feature(feature: FeatureColumn) -> pb.Feature:
-    return pb.Feature(column=feature.column, role=to_role(feature.role))
 
 
 def to_event(event: JobEvent) -> pb.WatchTrainingJobResponse:

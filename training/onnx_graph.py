@@ -16,6 +16,7 @@ from onnx import (
 )
 
 OPSETS = {"": 21, "ai.onnx.ml": 3}
+_CONTRIBUTED = "com.microsoft"  # ONNX Runtime's own operators; named only where one is used
 _IR_VERSION = 10  # the one that goes with opset 21
 # Enough rows to be quick, and few enough for the caches.
 _BLOCK_ROWS = 64
@@ -53,6 +54,7 @@ class OnnxGraph:
     def __init__(self, names: Iterable[str] | _Names) -> None:
         self._nodes: list[NodeProto] = []
         self._names = names if isinstance(names, _Names) else _Names(names)
+        self._types: list[ValueInfoProto] = []
 
     def add(
         self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any
@@ -148,12 +150,55 @@ class OnnxGraph:
         self._names.constants.append(numpy_helper.from_array(values, name))
         return name
 
+    def join(self, parts: Sequence[str]) -> str:
+        """Lay matrices side by side."""
+        return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
+
+    def add_axis(self, tensor: str, axis: int) -> str:
+        """Add an axis of one element."""
+        return self.add("Unsqueeze", tensor, self.add_constant(np.array([axis])))
+
+    def add_rounding(self, matrix: str) -> str:
+        """Round an FP64 matrix to numbers that FP32 has."""
+        rounded = self.add("Cast", matrix, to=TensorProto.FLOAT)
+        return self.add("Cast", rounded, to=TensorProto.DOUBLE)
+
+    def add_words(self, texts: str, pattern: str, filler: str) -> str:
+        """Add what finds all matches of a pattern of RE2 in texts [rows, columns].
+
+        Returns:
+            The name of the matches [rows, columns, most matches], short rows filled up.
+        """
+        words = self.add(
+            "Tokenizer",
+            texts,
+            domain=_CONTRIBUTED,
+            mark=0,
+            mincharnum=1,
+            pad_value=filler,
+            tokenexp=pattern,
+        )
+        # The checker of ONNX knows nothing of this operator, and dies of a type it misses.
+        shape = (None, None, None)
+        self._types.append(helper.make_tensor_value_info(words, TensorProto.STRING, shape))
+        return words
+
+    def drop_last_row(self, tensor: str) -> str:
+        """Take all rows but the last."""
+        start, end, axis = (self.add_constant(np.array([number])) for number in (0, -1, 0))
+        return self.add("Slice", tensor, start, end, axis)
+
     def to_model(
         self, inputs: Sequence[ValueInfoProto], outputs: Sequence[ValueInfoProto]
     ) -> ModelProto:
         """Finish the graph."""
-        graph = helper.make_graph(self._nodes, "model", inputs, outputs, self._names.constants)
-        opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+        graph = helper.make_graph(
+            self._nodes, "model", inputs, outputs, self._names.constants, value_info=self._types
+        )
+        used = OPSETS
+        if self._types:
+            used = OPSETS | {_CONTRIBUTED: 1}
+        opsets = [helper.make_opsetid(domain, version) for domain, version in used.items()]
         return helper.make_model(
             graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="modelyard"
         )

@@ -4,13 +4,17 @@ Numbers and booleans that never miss go in as INT64 and BOOL. Everything else th
 goes in as FP32, NaN being missing, or as FP64 where FP32 would blur the column: whole numbers
 beyond 2**24, and columns whose values lie so close together, far from zero, that FP32 keeps
 fewer than 65,536 steps between the smallest and the largest (times in seconds, coordinates).
+Categories, texts and times go in as BYTES.
+
+By itself a text column with several words and many different values is a text; one with many
+values of a word or two looks like an identifier and is left out; others are categories.
 """
 
 from dataclasses import dataclass
 
 from registry.signature import Role, Task, TensorSpec
 from training.columns import Column, ColumnType, Table
-from training.fitting import FeatureColumn
+from training.feature_steps import USUAL_CATEGORIES, FeatureColumn, roles_of_steps
 from training.refusal import FitRefused
 
 OUTPUT_NAMES = {
@@ -24,12 +28,13 @@ _FP32_PRECISION = 2.0**-23
 _SMALLEST_FP32 = 2.0**-149
 _LARGEST_FP32 = (2 - _FP32_PRECISION) * 2.0**127
 _FEWEST_STEPS = 2.0**16
+_FEWEST_WORDS = 3
 _ROLES: dict[ColumnType, tuple[Role, ...]] = {
     ColumnType.BOOLEAN: (Role.BOOLEAN, Role.CATEGORICAL),
     ColumnType.INTEGER: (Role.NUMERIC, Role.CATEGORICAL),
     ColumnType.FLOAT: (Role.NUMERIC,),
-    ColumnType.TEXT: (Role.CATEGORICAL,),
-    ColumnType.TIME: (),
+    ColumnType.TEXT: (Role.CATEGORICAL, Role.TEXT, Role.TIME),
+    ColumnType.TIME: (Role.TIME, Role.CATEGORICAL),
 }
 """The roles that a column can have, the one it has by itself first."""
 
@@ -81,7 +86,7 @@ def _take_usable(table: Table, target: str) -> Features:
         if why := _why_unusable(column, table) or _why_useless(column, table):
             left_out.append(f"the column {column.name!r} is left out: {why}")
         else:
-            inputs.append(_describe_input(column, _ROLES[column.type][0]))
+            inputs.append(_describe_input(column, infer_role(column)))
     return Features(tuple(inputs), tuple(left_out))
 
 
@@ -102,19 +107,39 @@ def _take_one(feature: FeatureColumn, columns: dict[str, Column], table: Table) 
         )
     if why := _why_unusable(column, table):
         raise FitRefused("FEATURE_INVALID", f"the feature {column.name!r} can't be used: {why}")
-    role = feature.role or _ROLES[column.type][0]
-    if role not in _ROLES[column.type]:
+    roles = list_roles(feature, column)
+    if not roles:
         raise FitRefused(
             "FEATURE_INVALID",
-            f"the feature {column.name!r} holds {column.type} and can't be {role}; it can be"
-            f" {' or '.join(_ROLES[column.type])}",
+            f"the feature {column.name!r} holds {column.type} and can't be what is declared of it;"
+            f" it can be {' or '.join(_ROLES[column.type])}",
         )
-    return _describe_input(column, role)
+    return _describe_input(column, roles[0])
+
+
+def list_roles(feature: FeatureColumn, column: Column) -> list[Role]:
+    """List the roles that a column can have and that fit its declaration, the likeliest first."""
+    first = infer_role(column)
+    possible = sorted(_ROLES[column.type], key=lambda role: role is not first)
+    wanted = (feature.role,) if feature.role else possible
+    return [role for role in wanted if role in possible and role in roles_of_steps(feature)]
+
+
+def infer_role(column: Column) -> Role:
+    """Tell what a column is by itself."""
+    if column.type is ColumnType.TEXT and _is_wordy(column):
+        return Role.TEXT
+    return _ROLES[column.type][0]
+
+
+def _is_wordy(column: Column) -> bool:
+    """Tell texts of several words, of which there are too many for categories."""
+    words = [len(top.value.split()) for top in column.top_values]
+    # The top values of a column of texts are as good as any of them.
+    return column.distinct_count > USUAL_CATEGORIES and sum(words) >= _FEWEST_WORDS * len(words)
 
 
 def _why_unusable(column: Column, table: Table) -> str:
-    if column.type is ColumnType.TIME:
-        return "it holds times; add columns of numbers made from them, such as the month"
     is_number = column.type in (ColumnType.INTEGER, ColumnType.FLOAT)
     if column.missing_count == table.row_count or (is_number and column.minimum is None):
         return "it has no values"
@@ -127,7 +152,7 @@ def _why_useless(column: Column, table: Table) -> str:
     # A text that is there or not tells something; a number is filled in where it misses.
     if column.distinct_count == 1 and not (is_text and column.missing_count):
         return "it has one value only"
-    if is_text and column.distinct_count * 2 > present:
+    if is_text and column.distinct_count * 2 > present and not _is_wordy(column):
         return (
             f"it looks like an identifier, with {column.distinct_count} values in {present} rows;"
             " name it as a feature to use it all the same"
@@ -140,7 +165,7 @@ def _describe_input(column: Column, role: Role) -> TensorSpec:
 
 
 def _choose_datatype(column: Column, role: Role) -> str:
-    if role is Role.CATEGORICAL:
+    if role in (Role.CATEGORICAL, Role.TEXT, Role.TIME):
         return "BYTES"
     if column.type is ColumnType.FLOAT or column.missing_count:
         return "FP64" if _is_blurred(column) else "FP32"

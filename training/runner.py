@@ -163,6 +163,7 @@ class Runner:
             trainer=job.spec.trainer,
             settings=dict(job.spec.settings),
             features=job.spec.features,
+            feature_selection=job.spec.feature_selection,
             holdout_fraction=job.spec.holdout_fraction,
             seed=job.spec.seed,
         )

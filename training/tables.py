@@ -1,9 +1,10 @@
 """The tables of training. The migrations make them; a test holds the two equal."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import JsonValue
+from pydantic import BeforeValidator, JsonValue
 from sqlalchemy import (
     CheckConstraint,
     Float,
@@ -26,7 +27,13 @@ from registry.tables import (
     time_of_update,
 )
 from training.columns import Column
-from training.fitting import FeatureColumn
+from training.feature_steps import FeaturePlan
+
+# Jobs of the first release have a list of columns.
+_StoredFeatures = Annotated[
+    FeaturePlan,
+    BeforeValidator(lambda kept: {"columns": kept} if isinstance(kept, list) else kept),
+]
 
 
 class DatasetRow(Base):
@@ -101,7 +108,7 @@ class JobRow(Base):
     task: Mapped[str | None]
     trainer: Mapped[str]
     settings: Mapped[dict[str, JsonValue]] = mapped_column(AsJson(dict[str, JsonValue]))
-    features: Mapped[tuple[FeatureColumn, ...]] = mapped_column(AsJson(tuple[FeatureColumn, ...]))
+    features: Mapped[FeaturePlan] = mapped_column(AsJson(_StoredFeatures))
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))

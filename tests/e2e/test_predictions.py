@@ -26,7 +26,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     table = profile_table(frame)
     plan = make_plan(request, table)
     examples = take_examples(request, plan, frame, table, lambda _: None)
-    return _fit_pipeline(plan, examples, lambda _: None), examples.rows
+    return _fit_pipeline(request, plan, examples, lambda _: None), examples.rows
 
 
 def test_two_hundred_rows_are_answered_as_the_pipeline_does(

@@ -16,6 +16,7 @@ from modelyard.training.v1 import datasets_pb2_grpc as tables_stubs
 from modelyard.training.v1 import training_pb2 as training
 from modelyard.training.v1 import training_pb2_grpc as training_stubs
 from tests.support.server_process import ServerProcess
+from tests.support.statuses import reason_of
 
 PENGUINS = "models/penguins"
 FIRST = f"{PENGUINS}/versions/1"
@@ -218,14 +219,21 @@ def test_features_of_a_job_are_kept_as_they_were_asked_for(stubs: Stubs) -> None
         target="body_mass_g",
         features=[
             training.Feature(column="island", role=resources.TensorSpec.ROLE_CATEGORICAL),
-            training.Feature(column="year"),
+            training.Feature(column="year", numeric=training.NumericSteps(missing_indicator=True)),
         ],
+        feature_selection=training.FeatureSelection(method="importance", max_columns=3),
         trainer="random-forest",
     )
     wanted.settings.update({"trees": 10})
     request = training.CreateTrainingJobRequest(training_job=wanted)
     job = stubs.training.CreateTrainingJob(request)
     assert (job.features, job.settings) == (wanted.features, wanted.settings)
+    assert job.feature_selection == wanted.feature_selection
+    wanted.features[1].numeric.impute = "knn"
+    request = training.CreateTrainingJobRequest(training_job=wanted)
+    with pytest.raises(grpc.RpcError) as caught:
+        stubs.training.CreateTrainingJob(request)
+    assert reason_of(caught.value) == "STEP_NOT_EXPORTABLE"
     wanted.features[0].role = 99  # type: ignore[assignment] # a value that the contract lacks
     request = training.CreateTrainingJobRequest(training_job=wanted)
     assert code_of(stubs.training.CreateTrainingJob, request) == CODE.INVALID_ARGUMENT

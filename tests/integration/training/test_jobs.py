@@ -12,6 +12,7 @@ from registry.artifact_store import StoredBytes
 from registry.errors import FieldInvalid, ServerDraining
 from registry.paging import Page
 from registry.reports import Fault
+from registry.signature import Role
 from registry.transactions import Sessions, begin
 from training import claims, datasets, jobs
 from training.catalog import trainers
@@ -21,12 +22,19 @@ from training.datasets import DatasetDraft
 from training.errors import (
     DatasetAlreadyExists,
     DatasetVersionNotFound,
+    StepNotExportable,
     TrainerNotInstalled,
     TrainingJobAlreadyExists,
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
-from training.fitting import FeatureColumn, FitProgress
+from training.feature_steps import (
+    CategoricalSteps,
+    FeatureColumn,
+    FeatureSelection,
+    NumericSteps,
+)
+from training.fitting import FitProgress
 from training.followers import JobFollowers
 from training.job import Job, JobSpec
 from training.states import TRANSITIONS, JobState
@@ -124,6 +132,28 @@ async def test_ids_are_unique_and_chosen_for_those_who_do_not(database: Sessions
     assert (await create(database, "")).job_id.startswith("job-")
 
 
+async def test_declared_features_are_kept(database: Sessions) -> None:
+    features = (FeatureColumn("a", numeric=NumericSteps(clip_maximum=2.5, bins=4)),)
+    selection = FeatureSelection("importance", 3)
+    await create(database, features=features, feature_selection=selection)
+    async with begin(database) as session:
+        kept = (await jobs.get_job(session, "j")).spec
+        assert (kept.features, kept.feature_selection) == (features, selection)
+        # As jobs were kept before features had declarations.
+        old = """update training_jobs set features = '[{"column": "a", "role": "numeric"}]'"""
+        await session.execute(text(old))
+        session.expire_all()
+        kept = (await jobs.get_job(session, "j")).spec
+    assert (kept.features, kept.feature_selection) == ((FeatureColumn("a", Role.NUMERIC),), None)
+
+
+async def test_a_step_without_a_graph_makes_no_job(database: Sessions) -> None:
+    features = (FeatureColumn("a", numeric=NumericSteps(impute="knn")),)
+    with pytest.raises(StepNotExportable, match="median"):
+        await create(database, features=features)
+    assert await waiting(database) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -131,6 +161,14 @@ async def test_ids_are_unique_and_chosen_for_those_who_do_not(database: Sessions
         ({"features": (FeatureColumn("z"),)}, "training_job.features[0].column"),
         ({"features": (FeatureColumn("y"),)}, "training_job.features[0].column"),
         ({"features": (FeatureColumn("a"),) * 2}, "training_job.features"),
+        (
+            {"features": (FeatureColumn("a", categorical=CategoricalSteps()),)},
+            "training_job.features[0]",
+        ),
+        (
+            {"feature_selection": FeatureSelection("importance")},
+            "training_job.feature_selection.max_columns",
+        ),
         ({"trainer": "none"}, "training_job.trainer"),
         ({"settings": {"x": 1}}, "training_job.trainer"),
         ({"holdout_fraction": 1.0}, "training_job.holdout_fraction"),

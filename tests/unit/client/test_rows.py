@@ -1,5 +1,6 @@
 import decimal
 import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,25 @@ COLUMNS = {name: [row[name] for row in ROWS] for name in ROWS[0]}
 
 def arrays(rows: Any, inputs: list[Input] = INPUTS) -> dict[str, Array]:
     return {it.name: it.array for it in to_tensors(rows, inputs)}
+
+
+SEEN = [datetime(2024, 2, 29, 23, 59, 58), None, datetime(1066, 10, 14)]  # noqa: DTZ001  tables have such
+
+
+@pytest.mark.parametrize(
+    "times", [SEEN, np.array(SEEN, "M8[us]"), np.array(SEEN, "M8[s]"), pl.Series(SEEN)]
+)
+def test_times_become_iso_text(times: Any) -> None:
+    found = arrays({"island": times}, INPUTS[1:2])["island"]
+    assert found.tolist() == [["2024-02-29T23:59:58"], [""], ["1066-10-14T00:00:00"]]
+
+
+def test_times_of_pandas_and_days_and_zones_become_iso_text() -> None:
+    times = pd.DataFrame({"island": pd.to_datetime(["2024-02-29 12:30:01.5", None])})
+    assert arrays(times, INPUTS[1:2])["island"][0, 0] == "2024-02-29T12:30:01.500000"
+    days = {"island": [date(2024, 2, 29), datetime(2024, 2, 29, 7, tzinfo=UTC)]}
+    found = arrays(days, INPUTS[1:2])["island"]
+    assert found.tolist() == [["2024-02-29"], ["2024-02-29T07:00:00+00:00"]]
 
 
 def refusal(rows: Any, inputs: list[Input] = INPUTS) -> str:

@@ -17,7 +17,8 @@ from tests.support.trainer_cases import QUICK
 from training import fit as fit_module
 from training.catalog import TRAINERS
 from training.columns import TableFormat
-from training.fitting import FeatureColumn, FitOutcome, FitProgress, FitRequest
+from training.feature_steps import FeatureColumn
+from training.fitting import FitOutcome, FitProgress, FitRequest
 
 Fit = Callable[..., FitOutcome]
 WAYS = [(trainer.id, task) for trainer in TRAINERS.values() for task in trainer.tasks]

@@ -3,7 +3,13 @@ import pytest
 
 from registry.signature import Role, Task
 from training.columns import Column, ColumnType
-from training.fitting import FeatureColumn
+from training.feature_steps import (
+    CategoricalSteps,
+    FeatureColumn,
+    NumericSteps,
+    TextSteps,
+    TimeSteps,
+)
 from training.ingest import profile_table
 from training.refusal import FitRefused
 from training.roles import Features, choose_features
@@ -28,7 +34,8 @@ TABLE = pl.DataFrame(
         "one": [1, None] * 20,
         "none": pl.Series([None] * ROWS, dtype=pl.Float64),
         "infinite": [float("inf")] * ROWS,
-        "day": pl.Series([19000] * ROWS, dtype=pl.Int32).cast(pl.Date),
+        "one day": pl.Series([19000] * ROWS, dtype=pl.Int32).cast(pl.Date),
+        "day": pl.Series(range(19000, 19000 + ROWS), dtype=pl.Int32).cast(pl.Date),
     }
 )
 
@@ -50,12 +57,13 @@ def test_usable_columns_are_taken_with_their_types() -> None:
         "flag with holes": ("FP32", Role.BOOLEAN),
         "kind": ("BYTES", Role.CATEGORICAL),
         "rare text": ("BYTES", Role.CATEGORICAL),
+        "day": ("BYTES", Role.TIME),
     }
 
 
 def test_every_column_left_out_has_its_reason() -> None:
     reasons = dict(
-        zip(("key", "same", "one", "none", "infinite", "day"), _choose().left_out, strict=True)
+        zip(("key", "same", "one", "none", "infinite", "one day"), _choose().left_out, strict=True)
     )
     for name, reason in reasons.items():
         assert repr(name) in reason
@@ -64,7 +72,7 @@ def test_every_column_left_out_has_its_reason() -> None:
     assert "one value" in reasons["one"]
     assert "no values" in reasons["none"]
     assert "no values" in reasons["infinite"]
-    assert "times" in reasons["day"]
+    assert "one value" in reasons["one day"]
 
 
 def test_columns_asked_for_are_taken_in_their_order() -> None:
@@ -82,7 +90,9 @@ def test_columns_asked_for_are_taken_in_their_order() -> None:
         [FeatureColumn("target")],
         [FeatureColumn("unknown")],
         [FeatureColumn("whole"), FeatureColumn("whole")],
-        [FeatureColumn("day")],
+        [FeatureColumn("day", Role.NUMERIC)],
+        [FeatureColumn("kind", numeric=NumericSteps())],
+        [FeatureColumn("kind", Role.CATEGORICAL, text=TextSteps())],
         [FeatureColumn("none")],
         [FeatureColumn("kind", Role.NUMERIC)],
         [FeatureColumn("decimal", Role.CATEGORICAL)],
@@ -93,6 +103,31 @@ def test_columns_asked_for_that_can_not_be_used_are_refused(wanted: list[Feature
     with pytest.raises(FitRefused) as caught:
         _choose(*wanted)
     assert caught.value.fault.reason == "FEATURE_INVALID"
+
+
+def test_a_declaration_tells_the_role() -> None:
+    features = _choose(
+        FeatureColumn("whole", categorical=CategoricalSteps()),
+        FeatureColumn("key", text=TextSteps()),
+        FeatureColumn("kind", time=TimeSteps()),
+        FeatureColumn("flag", numeric=NumericSteps()),
+    )
+    assert [spec.role for spec in features.inputs] == [
+        Role.CATEGORICAL, Role.TEXT, Role.TIME, Role.BOOLEAN
+    ]  # fmt: skip
+
+
+def test_many_texts_of_several_words_are_texts_by_themselves() -> None:
+    table = pl.DataFrame(
+        {
+            "note": [f"call number {number} again" for number in range(150)],
+            "key": [f"key {number}" for number in range(150)],
+            "few": [f"one of these {number % 90}" for number in range(150)],
+        }
+    )
+    features = choose_features(profile_table(table), "y", (), Task.CLASSIFICATION)
+    assert {spec.name: spec.role for spec in features.inputs} == {"note": Role.TEXT}
+    assert [text.split("'")[1] for text in features.left_out] == ["key", "few"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The cells of one column, made the elements of the tensor that a model takes."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,10 @@ def _converter(datatype: str) -> Callable[[Input, Array], Array]:
 
 
 def _to_texts(wanted: Input, cells: Array) -> Array:
-    """Return text and bytes as objects, missing ones empty."""
+    """Return text, bytes, and times in ISO 8601 as objects, missing ones empty."""
+    if cells.dtype.kind == "M":
+        # Of nanoseconds NumPy would make plain numbers.
+        cells = cells.astype("datetime64[us]")
     listed = cells.ravel().tolist()
     texts = np.empty(cells.size, dtype=object)
     texts[:] = listed
@@ -74,16 +78,20 @@ def _to_texts(wanted: Input, cells: Array) -> Array:
     if not kinds <= _TEXT:
         are_text = np.fromiter((isinstance(it, str | bytes) for it in listed), bool, len(listed))
         if not kinds <= _TEXT_OR_NONE:
-            _check_missing(wanted, listed, np.flatnonzero(~are_text).tolist())
-        texts[~are_text] = ""
+            others = np.flatnonzero(~are_text)
+            texts[others] = [_to_text(wanted, row, listed[row]) for row in others.tolist()]
+        else:
+            texts[~are_text] = ""
     return texts.reshape(cells.shape)
 
 
-def _check_missing(wanted: Input, listed: list[Any], rows: list[int]) -> None:
-    """Refuse cells of text that are neither text nor missing."""
-    for row in rows:
-        if not _is_missing(listed[row]):
-            raise _misfit(wanted, row, listed[row], "text")
+def _to_text(wanted: Input, row: int, cell: Any) -> str:
+    """Return what a cell that is no text is as text, if it is missing or a time."""
+    if isinstance(cell, date) and cell == cell:  # noqa: PLR0124  pandas' NaT is a date
+        return cell.isoformat()
+    if _is_missing(cell):
+        return ""
+    raise _misfit(wanted, row, cell, "text")
 
 
 def _to_floats(wanted: Input, cells: Array) -> Array:

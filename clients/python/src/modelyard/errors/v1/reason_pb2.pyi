@@ -106,6 +106,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a trainer that does not exist."""
     REASON_TRAINER_NOT_INSTALLED: _Reason.ValueType  # 91
     """Marks a trainer whose package is not installed on the server."""
+    REASON_STEP_NOT_EXPORTABLE: _Reason.ValueType  # 93
+    """Marks a step of the features that can't be served as trained; the details name the
+    `step` and its `replacement`.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -197,4 +201,8 @@ REASON_TRAINER_NOT_FOUND: Reason.ValueType  # 90
 """Marks a trainer that does not exist."""
 REASON_TRAINER_NOT_INSTALLED: Reason.ValueType  # 91
 """Marks a trainer whose package is not installed on the server."""
+REASON_STEP_NOT_EXPORTABLE: Reason.ValueType  # 93
+"""Marks a step of the features that can't be served as trained; the details name the
+`step` and its `replacement`.
+"""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -540,6 +540,12 @@ class TensorSpec(_message.Message):
         """Text from a set; the empty text is missing."""
         ROLE_BOOLEAN: TensorSpec._Role.ValueType  # 3
         """True or false."""
+        ROLE_TEXT: TensorSpec._Role.ValueType  # 6
+        """Short text of any words; the empty text is missing."""
+        ROLE_TIME: TensorSpec._Role.ValueType  # 7
+        """Times as ISO 8601 text, such as `2024-02-29`, `2024-02-29T12:34:56Z` or
+        `2024-02-29 12:34+05:30`, UTC without an offset; any other text is missing.
+        """
 
     class Role(_Role, metaclass=_RoleEnumTypeWrapper):
         """What a feature column holds."""
@@ -552,6 +558,12 @@ class TensorSpec(_message.Message):
     """Text from a set; the empty text is missing."""
     ROLE_BOOLEAN: TensorSpec.Role.ValueType  # 3
     """True or false."""
+    ROLE_TEXT: TensorSpec.Role.ValueType  # 6
+    """Short text of any words; the empty text is missing."""
+    ROLE_TIME: TensorSpec.Role.ValueType  # 7
+    """Times as ISO 8601 text, such as `2024-02-29`, `2024-02-29T12:34:56Z` or
+    `2024-02-29 12:34+05:30`, UTC without an offset; any other text is missing.
+    """
 
     NAME_FIELD_NUMBER: _builtins.int
     DATATYPE_FIELD_NUMBER: _builtins.int
@@ -567,9 +579,9 @@ class TensorSpec(_message.Message):
     role: Global___TensorSpec.Role.ValueType
     """What the column holds."""
     minimum: _builtins.float
-    """The smallest number seen in training."""
+    """The smallest number seen in training; for times in seconds since 1970."""
     maximum: _builtins.float
-    """The largest number seen in training."""
+    """The largest number seen in training; likewise."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The shape; -1 is any length."""

@@ -111,6 +111,7 @@ class TrainingJob(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    FEATURE_SELECTION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -181,6 +182,10 @@ class TrainingJob(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the job was changed last."""
 
+    @_builtins.property
+    def feature_selection(self) -> Global___FeatureSelection:
+        """Which columns of the matrix that the features become the trainer sees; unset is all."""
+
     def __init__(
         self,
         *,
@@ -208,10 +213,11 @@ class TrainingJob(_message.Message):
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        feature_selection: Global___FeatureSelection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "feature_selection", b"feature_selection", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,23 +231,270 @@ class Feature(_message.Message):
 
     COLUMN_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    NUMERIC_FIELD_NUMBER: _builtins.int
+    CATEGORICAL_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     column: _builtins.str
     """The column's name."""
     role: _resources_pb2.TensorSpec.Role.ValueType
-    """What it holds; unspecified is told from the table."""
+    """What it holds; unspecified is told from the declaration or the table."""
+    @_builtins.property
+    def numeric(self) -> Global___NumericSteps:
+        """Numbers and booleans."""
+
+    @_builtins.property
+    def categorical(self) -> Global___CategoricalSteps:
+        """Categories."""
+
+    @_builtins.property
+    def time(self) -> Global___TimeSteps:
+        """Times."""
+
+    @_builtins.property
+    def text(self) -> Global___TextSteps:
+        """Short texts."""
+
     def __init__(
         self,
         *,
         column: _builtins.str = ...,
         role: _resources_pb2.TensorSpec.Role.ValueType = ...,
+        numeric: Global___NumericSteps | None = ...,
+        categorical: Global___CategoricalSteps | None = ...,
+        time: Global___TimeSteps | None = ...,
+        text: Global___TextSteps | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["categorical", b"categorical", "numeric", b"numeric", "steps", b"steps", "text", b"text", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categorical", b"categorical", "column", b"column", "numeric", b"numeric", "role", b"role", "steps", b"steps", "text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_steps: _TypeAlias = _typing.Literal["numeric", "categorical", "time", "text"]  # noqa: Y015
+    _WhichOneofArgType_steps: _TypeAlias = _typing.Literal["steps", b"steps"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_steps) -> _WhichOneofReturnType_steps | None: ...
+
+Global___Feature: _TypeAlias = Feature  # noqa: Y015
+
+@_typing.final
+class NumericSteps(_message.Message):
+    """How numbers and booleans go in: the steps in the order of the fields, but `scale` before
+    `polynomial_degree`. NaN, infinity and numbers beyond FP32 are missing.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPUTE_FIELD_NUMBER: _builtins.int
+    CONSTANT_FIELD_NUMBER: _builtins.int
+    MISSING_INDICATOR_FIELD_NUMBER: _builtins.int
+    CLIP_MINIMUM_FIELD_NUMBER: _builtins.int
+    CLIP_MAXIMUM_FIELD_NUMBER: _builtins.int
+    LOG_FIELD_NUMBER: _builtins.int
+    BINS_FIELD_NUMBER: _builtins.int
+    BIN_STRATEGY_FIELD_NUMBER: _builtins.int
+    BIN_ENCODING_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    POLYNOMIAL_DEGREE_FIELD_NUMBER: _builtins.int
+    impute: _builtins.str
+    """What stands for a missing number: `median` (the usual), `mean` or `most_frequent` of the
+    training rows, or `constant`.
+    """
+    constant: _builtins.float
+    """The number for `constant`."""
+    missing_indicator: _builtins.bool
+    """Whether a column is added that is 1 where the number is missing."""
+    clip_minimum: _builtins.float
+    """Smaller numbers become this."""
+    clip_maximum: _builtins.float
+    """Larger numbers become this."""
+    log: _builtins.bool
+    """Whether sign(x) * log(1 + |x|) is taken, which negative numbers have too."""
+    bins: _builtins.int
+    """Into how many bins the numbers are sorted, 2 to 100; 0 is into none."""
+    bin_strategy: _builtins.str
+    """`quantile` (the usual), bins of equally many training rows, or `uniform`, of equal width."""
+    bin_encoding: _builtins.str
+    """`one_hot` (the usual) or `ordinal`."""
+    scale: _builtins.str
+    """`standard`, `min_max`, `robust` or `none`; empty is what the trainer needs."""
+    polynomial_degree: _builtins.int
+    """2 or 3 adds the products of up to so many of the columns that have this same
+    declaration, at most 2000; 0 adds none.
+    """
+    def __init__(
+        self,
+        *,
+        impute: _builtins.str = ...,
+        constant: _builtins.float = ...,
+        missing_indicator: _builtins.bool = ...,
+        clip_minimum: _builtins.float | None = ...,
+        clip_maximum: _builtins.float | None = ...,
+        log: _builtins.bool = ...,
+        bins: _builtins.int = ...,
+        bin_strategy: _builtins.str = ...,
+        bin_encoding: _builtins.str = ...,
+        scale: _builtins.str = ...,
+        polynomial_degree: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_clip_maximum", b"_clip_maximum", "_clip_minimum", b"_clip_minimum", "clip_maximum", b"clip_maximum", "clip_minimum", b"clip_minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_clip_maximum", b"_clip_maximum", "_clip_minimum", b"_clip_minimum", "bin_encoding", b"bin_encoding", "bin_strategy", b"bin_strategy", "bins", b"bins", "clip_maximum", b"clip_maximum", "clip_minimum", b"clip_minimum", "constant", b"constant", "impute", b"impute", "log", b"log", "missing_indicator", b"missing_indicator", "polynomial_degree", b"polynomial_degree", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__clip_maximum: _TypeAlias = _typing.Literal["clip_maximum"]  # noqa: Y015
+    _WhichOneofArgType__clip_maximum: _TypeAlias = _typing.Literal["_clip_maximum", b"_clip_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__clip_minimum: _TypeAlias = _typing.Literal["clip_minimum"]  # noqa: Y015
+    _WhichOneofArgType__clip_minimum: _TypeAlias = _typing.Literal["_clip_minimum", b"_clip_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__clip_maximum) -> _WhichOneofReturnType__clip_maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__clip_minimum) -> _WhichOneofReturnType__clip_minimum | None: ...
+
+Global___NumericSteps: _TypeAlias = NumericSteps  # noqa: Y015
+
+@_typing.final
+class CategoricalSteps(_message.Message):
+    """How categories go in. The empty text is a category like any other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODING_FIELD_NUMBER: _builtins.int
+    MAX_CATEGORIES_FIELD_NUMBER: _builtins.int
+    MIN_COUNT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    SMOOTHING_FIELD_NUMBER: _builtins.int
+    encoding: _builtins.str
+    """`one_hot` (the usual), a column for each category; `ordinal`, the place in an order; or
+    `target`, the smoothed mean of the target, for training rows that of other rows. An
+    unseen text is 0 in all columns, or 1 in that of the rare ones if there are such; the place
+    -1; the mean of all training rows.
+    """
+    max_categories: _builtins.int
+    """How many categories count at most, the most frequent first; 0 is 100, the most 1000. Set
+    for `one_hot`, the others share one column, which counts too.
+    """
+    min_count: _builtins.int
+    """For `one_hot`: categories in fewer training rows share one column; 0 is none."""
+    smoothing: _builtins.float
+    """For `target`: how many rows the mean of all counts for; 0 is told from the data."""
+    @_builtins.property
+    def order(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For `ordinal`: the categories from the smallest; empty is the most frequent first."""
+
+    def __init__(
+        self,
+        *,
+        encoding: _builtins.str = ...,
+        max_categories: _builtins.int = ...,
+        min_count: _builtins.int = ...,
+        order: _abc.Iterable[_builtins.str] | None = ...,
+        smoothing: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "max_categories", b"max_categories", "min_count", b"min_count", "order", b"order", "smoothing", b"smoothing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Feature: _TypeAlias = Feature  # noqa: Y015
+Global___CategoricalSteps: _TypeAlias = CategoricalSteps  # noqa: Y015
+
+@_typing.final
+class TimeSteps(_message.Message):
+    """How times go in. A missing time is the median of the training rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    MISSING_INDICATOR_FIELD_NUMBER: _builtins.int
+    missing_indicator: _builtins.bool
+    """Whether a column is added that is 1 where the time is missing."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is taken of them, in UTC: `age_days` (until the last time of the training rows),
+        `year`, `month`, `day`, `weekday` (Monday is 0), `hour`, `day_of_year`, and as sine and
+        cosine `month_cycle`, `weekday_cycle`, `hour_cycle`, `day_of_year_cycle`. Empty is all but
+        those of the day of the year.
+        """
+
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[_builtins.str] | None = ...,
+        missing_indicator: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missing_indicator", b"missing_indicator", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TimeSteps: _TypeAlias = TimeSteps  # noqa: Y015
+
+@_typing.final
+class TextSteps(_message.Message):
+    """How short texts go in. Words are what stands between spaces and punctuation, one letter is
+    enough; those of training rows count alike in lower, upper and capital case.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODING_FIELD_NUMBER: _builtins.int
+    MAX_TERMS_FIELD_NUMBER: _builtins.int
+    MIN_COUNT_FIELD_NUMBER: _builtins.int
+    MAX_WORDS_FIELD_NUMBER: _builtins.int
+    encoding: _builtins.str
+    """`tf_idf` (the usual): how often each term is there, rare terms weighing more."""
+    max_terms: _builtins.int
+    """How many terms there are at most, those of most rows first; 0 is 200, the most 2000."""
+    min_count: _builtins.int
+    """In how many training rows a term must be; 0 is 2."""
+    max_words: _builtins.int
+    """How many words that follow each other are a term at most, 1 or 2; 0 is 1."""
+    def __init__(
+        self,
+        *,
+        encoding: _builtins.str = ...,
+        max_terms: _builtins.int = ...,
+        min_count: _builtins.int = ...,
+        max_words: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoding", b"encoding", "max_terms", b"max_terms", "max_words", b"max_words", "min_count", b"min_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TextSteps: _TypeAlias = TextSteps  # noqa: Y015
+
+@_typing.final
+class FeatureSelection(_message.Message):
+    """Which columns of the matrix that the features become are kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    MAX_COLUMNS_FIELD_NUMBER: _builtins.int
+    MIN_VARIANCE_FIELD_NUMBER: _builtins.int
+    method: _builtins.str
+    """`variance`, those that vary; `univariate`, the best of an F test; or `importance`, those
+    that extra trees use most.
+    """
+    max_columns: _builtins.int
+    """For `univariate` and `importance`: how many columns are kept at most."""
+    min_variance: _builtins.float
+    """For `variance`: what a column's variance must be over; the most varied one always stays."""
+    def __init__(
+        self,
+        *,
+        method: _builtins.str = ...,
+        max_columns: _builtins.int = ...,
+        min_variance: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_columns", b"max_columns", "method", b"method", "min_variance", b"min_variance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeatureSelection: _TypeAlias = FeatureSelection  # noqa: Y015
 
 @_typing.final
 class Trainer(_message.Message):
