@@ -73,14 +73,20 @@ class TrainerSpec:
     Attributes:
         id: Its key in `TRAINERS`.
         description: For people.
-        tasks: What it can do.
+        tasks: What it can do for one target.
         settings: The model of its settings; every field has a default.
+        takes_weights: Whether rows may count more or less than others.
     """
 
     id: str
     description: str
     tasks: tuple[Task, ...]
     settings: type[Settings]
+    takes_weights: bool = True
+
+    def can_do(self, task: Task) -> bool:
+        """Tell whether it can do a task; several targets are learned one by one."""
+        return task.of_one_target in self.tasks
 
 
 _ALL = (
@@ -136,10 +142,10 @@ def choose_trainer(trainer_id: str, task: Task) -> TrainerSpec:
         FieldInvalid: There is none of that id, or it can't do the task.
     """
     if not trainer_id:
-        return next(trainer for trainer in _ALL if task in trainer.tasks)
+        return next(trainer for trainer in _ALL if trainer.can_do(task))
     trainer = get_trainer(trainer_id)
-    if task not in trainer.tasks:
-        able = ", ".join(other.id for other in _ALL if task in other.tasks)
+    if not trainer.can_do(task):
+        able = ", ".join(other.id for other in _ALL if other.can_do(task))
         raise FieldInvalid(
             f"the trainer {trainer_id!r} can't do {task}; {able} can", field="training_job.trainer"
         )

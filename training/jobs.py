@@ -196,6 +196,7 @@ def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: in
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
         labels=dict(spec.labels),
+        learning=spec.learning,
         metrics=(),
         # Values of the database's making are needed before the row is read back.
         stage="",
@@ -241,6 +242,7 @@ def _spec(row: JobRow) -> JobSpec:
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
         labels=row.labels,
+        learning=row.learning,
     )
 
 

@@ -27,6 +27,7 @@ from registry.tables import (
 )
 from training.columns import Column
 from training.fitting import FeatureColumn
+from training.learning import Learning
 
 
 class DatasetRow(Base):
@@ -105,6 +106,7 @@ class JobRow(Base):
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    learning: Mapped[Learning] = mapped_column(AsJson(Learning), server_default="{}")
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")
     # Fences: what a worker writes counts only while this is still the attempt it claimed.
