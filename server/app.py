@@ -144,7 +144,7 @@ def _make_servicers(
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
         datasets=DatasetServicer(sessions, uploads),
-        training=TrainingServicer(sessions, followers),
+        training=TrainingServicer(sessions, followers, settings.max_parity_tolerance),
         inference=inference,
         health=health,
     )

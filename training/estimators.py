@@ -32,9 +32,7 @@ def build_estimator(plan: Plan, target: Array) -> Any:
     estimator = family.build(plan.settings, plan.task.of_one_target, plan.seed)
     if plan.learning.calibration:
         folds = _count_folds(target)
-        estimator = build_calibrated(
-            estimator, family, plan.learning.calibration, folds, plan.seed
-        )
+        estimator = build_calibrated(estimator, family, plan.learning.calibration, folds, plan.seed)
     return build_several(estimator, plan.task) if plan.learning.targets else estimator
 
 

@@ -11,6 +11,9 @@ from training.catalog import TRAINERS, TrainerSpec
 
 MAX_TARGETS = 100
 DEFAULT_TOLERANCE = 1e-5
+MOST_TOLERANCE = 1e-3
+"""What a job may ask for at most, unless the operator says otherwise."""
+
 LEAST_WEIGHT, LARGEST_WEIGHT = 1e-9, 1e9
 """The bounds of a weight. Beyond them sums in FP32, which boosting makes, lose small ones."""
 

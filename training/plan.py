@@ -19,7 +19,8 @@ from training.learning import Learning, check_learning
 from training.refusal import FitRefused
 from training.roles import choose_features
 from training.target import describe_rounding
-from training.targets import check_targets, find_targets, infer_task_of, take_targets, to_array
+from training.targets import check_targets, find_targets, take_targets, to_array
+from training.tasks import infer_task_of
 from training.weights import take_weights, weigh_classes
 
 Report = Callable[[FitProgress], None]

@@ -1,4 +1,4 @@
-"""Several columns to predict: which task they are for, and whether they will do."""
+"""Several columns to predict: whether they will do for their task, and how they are taken."""
 
 from collections.abc import Sequence
 
@@ -6,24 +6,10 @@ import numpy as np
 import polars as pl
 
 from registry.signature import Task
-from training.columns import Column, ColumnType, Table
+from training.columns import Column, Table
 from training.features import Array
 from training.refusal import FitRefused
-from training.target import check_target, find_target, infer_task, take_target
-
-
-def infer_task_of(targets: Sequence[Column], row_count: int) -> Task:
-    """Tell the task from its targets: several that say yes or no are labels."""
-    if len(targets) == 1:
-        return infer_task(targets[0], row_count)
-    return Task.MULTILABEL_CLASSIFICATION if all(map(_is_label, targets)) else Task.REGRESSION
-
-
-def _is_label(column: Column) -> bool:
-    if column.type is ColumnType.BOOLEAN:
-        return True
-    numbers = column.type in (ColumnType.INTEGER, ColumnType.FLOAT)
-    return numbers and (column.minimum, column.maximum, column.distinct_count) == (0, 1, 2)
+from training.target import check_target, find_target, take_target
 
 
 def find_targets(table: Table, names: Sequence[str]) -> list[Column]:

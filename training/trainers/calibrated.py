@@ -52,7 +52,7 @@ class ScoredClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
             probabilities = self.estimator_.predict_proba(X)
             is_binary = len(self.classes_) == 2  # noqa: PLR2004  two classes
             scores = probabilities[:, 1] if is_binary else probabilities
-        held = np.clip(scores, -LARGEST_NUMBER, LARGEST_NUMBER)
+        held: Array = np.clip(scores, -LARGEST_NUMBER, LARGEST_NUMBER)
         return held.astype(np.float32).astype(np.float64)
 
     def predict(self, X: Any) -> Array:  # noqa: N803  scikit-learn's name

@@ -42,6 +42,9 @@ def test_penguins_by_every_trainer(
         "neighbours of training values",
         "batches of 1",
         "batches of 2",
+        "batches of 7",
+        "batches of 100",
+        "batches of 1000",
     ]
     assert all(check.label_mismatch_count == 0 for check in outcome.parity.checks)
     figures = {metric.name: metric.value for metric in outcome.metrics}

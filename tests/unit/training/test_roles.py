@@ -7,7 +7,7 @@ from training.fitting import FeatureColumn
 from training.ingest import profile_table
 from training.refusal import FitRefused
 from training.roles import Features, choose_features
-from training.target import infer_task
+from training.tasks import infer_task
 
 ROWS = 40
 TABLE = pl.DataFrame(

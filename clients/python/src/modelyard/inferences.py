@@ -14,6 +14,7 @@ from modelyard.inference.v1.inference_pb2 import ModelMetadataResponse
 from modelyard.names import ModelRef, VersionRef, last_id, model_name, version_id, version_name
 from modelyard.prediction import (
     PROBABILITIES,
+    VALUE,
     Inference,
     Prediction,
     as_prediction,
@@ -24,6 +25,7 @@ from modelyard.rows import Rows, to_tensors
 from modelyard.tensors import Tensor, datatype_of, encode
 
 ModelMetadata: TypeAlias = ModelMetadataResponse
+_Names: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 class InferenceOperations(Operations):
@@ -36,7 +38,7 @@ class InferenceOperations(Operations):
     def __init__(self, calls: Calls) -> None:
         super().__init__(calls)
         self._metadata: dict[tuple[str, str], ModelMetadata] = {}
-        self._classes: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._names: dict[tuple[str, str], _Names] = {}
 
     async def ready(self) -> bool:
         """Tell whether the server is there and serves every model that it should."""
@@ -132,7 +134,7 @@ class InferenceOperations(Operations):
         tensors = to_tensors(rows, metadata.inputs)
         name, wanted = _served_as(metadata.name, version)
         inference = await self._infer(name, wanted, tensors)
-        return as_prediction(inference, await self._read_classes(inference))
+        return as_prediction(inference, *await self._read_names(inference))
 
     async def _infer(
         self, model: str, version: str, tensors: Sequence[Tensor], outputs: Sequence[str] = ()
@@ -151,20 +153,21 @@ class InferenceOperations(Operations):
         )
         return read_inference(await self._calls.unary(self._calls.inference.ModelInfer, request))
 
-    async def _read_classes(self, inference: Inference) -> tuple[str, ...]:
-        """Return the classes of a version's probabilities; a version never changes them."""
+    async def _read_names(self, inference: Inference) -> _Names:
+        """Return the classes and targets of a version; a version never changes them."""
         key = (inference.model, inference.model_version)
-        if PROBABILITIES not in inference.outputs:
-            return ()
-        if key not in self._classes:
+        shapes = {name: array.shape for name, array in inference.outputs.items()}
+        if PROBABILITIES not in shapes and max(shapes.get(VALUE, ())[1:], default=1) == 1:
+            return (), ()
+        if key not in self._names:
             try:
                 request = GetModelVersionRequest(name=version_name(*key))
                 found = await self._calls.unary(self._calls.registry.GetModelVersion, request)
             except ModelyardError:
-                # A prediction without the classes' names is better than none.
-                return ()
-            self._classes[key] = tuple(found.classes)
-        return self._classes[key]
+                # A prediction without the names is better than none.
+                return (), ()
+            self._names[key] = tuple(found.classes), tuple(found.target_names)
+        return self._names[key]
 
 
 def _served_as(model: ModelRef, version: VersionRef | None) -> tuple[str, str]:
