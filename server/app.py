@@ -68,7 +68,11 @@ async def serve(
         registry_changed = asyncio.Event()
         policy = _policy(settings)
         reconciler = Reconciler(
-            repository.read_snapshot, source.read_model, registry_changed, policy
+            repository.read_snapshot,
+            source.read_model,
+            registry_changed,
+            policy,
+            source.read_golden_rows,
         )
         predictor = Predictor(reconciler, policy)
         stack.callback(predictor.close)
