@@ -113,5 +113,5 @@ def _check_trainer(spec: JobSpec, targets: Sequence[Column], row_count: int) -> 
         )
     task = spec.task or infer_task_of(targets, row_count)
     trainer = catalog.choose_trainer(spec.trainer, task)
-    catalog.check_settings(trainer.id, dict(spec.settings))
-    check_learning(spec.learning, task, trainer)
+    settings = catalog.check_settings(trainer.id, dict(spec.settings))
+    check_learning(spec.learning, task, trainer, settings)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from registry.errors import FieldInvalid
 from registry.signature import Task
-from training.catalog import TRAINERS, TrainerSpec
+from training.catalog import TRAINERS, Settings, TrainerSpec
 
 MAX_TARGETS = 100
 DEFAULT_TOLERANCE = 1e-5
@@ -58,14 +58,22 @@ class Learning:
         return found
 
 
-def check_learning(learning: Learning, task: Task, trainer: TrainerSpec) -> None:
-    """Check that a trainer can learn a task in this way.
+def check_learning(
+    learning: Learning, task: Task, trainer: TrainerSpec, settings: Settings
+) -> None:
+    """Check that a trainer with its settings can learn a task in this way.
 
     Raises:
         FieldInvalid: It can't; the error names the field and what to use in its place.
     """
     _check_number_of_targets(learning, task)
     _check_class_weights(learning, task)
+    if learning.class_weights and getattr(settings, "class_weight", "none") != "none":
+        raise FieldInvalid(
+            "the setting class_weight weighs classes already; set it to none, or leave"
+            " class_weights out",
+            field=_FIELD + "class_weights",
+        )
     if learning.calibration and task is Task.REGRESSION:
         raise FieldInvalid(
             "calibration is for the probabilities of a classification; a regression has none",

@@ -134,7 +134,7 @@ def _explain(checks: tuple[ParityCheck, ...]) -> str:
         )
     if not sentences:
         sentences.append(
-            f"On {rows} rows every label is the same, and every number to the last digit of FP32."
+            f"On {rows} rows every label is the same, and every number as near as FP32 can tell."
         )
     return " ".join(sentences)
 

@@ -86,7 +86,7 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
     task = request.task or infer_task_of(find_targets(table, request.targets), table.row_count)
     trainer = choose_trainer(request.trainer, task)
     settings = check_settings(trainer.id, request.settings)
-    check_learning(request.learning, task, trainer)
+    check_learning(request.learning, task, trainer, settings)
     return Plan(task, trainer, settings, request.seed % 2**32, request.learning)
 
 

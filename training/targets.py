@@ -36,7 +36,8 @@ def take_targets(frame: pl.DataFrame, targets: Sequence[Column], task: Task) -> 
 
 def _check_label(values: pl.Series) -> None:
     known = values.drop_nulls()
-    if known.dtype != pl.Boolean and not known.is_in([0, 1]).all():
+    is_binary = known.dtype.is_integer() and known.is_in([0, 1]).all()
+    if known.dtype != pl.Boolean and not is_binary:
         raise FitRefused(
             "TARGET_NOT_BINARY",
             f"the target {values.name!r} holds other values than true and false, or 1 and 0; a"

@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 from training.features import LARGEST_NUMBER
 from training.onnx_graph import Array, OnnxGraph
 from training.trainers.family import Family
+from training.trainers.tree_ensemble import Tree, add_trees
 
 
 class ScoredClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped library
@@ -137,15 +138,34 @@ def _add_curve(graph: OnnxGraph, score: str, calibrator: Any) -> str:
     slopes = np.append(np.diff(y) / np.diff(x), 0.0)
     ends = (graph.add_constant(np.array(end, np.float64)) for end in (x[0], x[-1]))
     score = graph.add("Clip", score, *ends)
-    passed = graph.add("GreaterOrEqual", score, graph.add_constant(x[1:]))
-    counts = graph.add("Cast", passed, to=TensorProto.INT64)
-    axis = graph.add_constant(np.array([1]))
-    piece = graph.add("ReduceSum", counts, axis, keepdims=1)
+    # A tree finds it in few steps and without a matrix of rows and knots.
+    found = add_trees(graph, score, [_make_search_tree(x)], average=False)
+    piece = graph.add("Cast", found, to=TensorProto.INT64)
     start, height, slope = (
         graph.add("Gather", graph.add_constant(values), piece) for values in (x, y, slopes)
     )
     climbed = graph.add("Mul", slope, graph.add("Sub", score, start))
     return graph.add("Add", climbed, height)
+
+
+def _make_search_tree(knots: Array) -> Tree:
+    """Make a tree that tells the last of the knots, FP64 and rising, that a score reaches."""
+    size = 2 * len(knots) - 1
+    threshold, left, right, knot = (np.zeros(size, kind) for kind in (float, int, int, float))
+    is_leaf = np.zeros(size, bool)
+    ranges = [(0, len(knots))]
+    # A node's children come after it, side by side.
+    for node in range(size):
+        low, high = ranges[node]
+        if high - low == 1:
+            is_leaf[node], knot[node] = True, low
+            continue
+        middle = (low + high) // 2
+        # At or under the number before the knot is under the knot.
+        threshold[node] = np.nextafter(knots[middle], -np.inf)
+        left[node], right[node] = len(ranges), len(ranges) + 1
+        ranges += [(low, middle), (middle, high)]
+    return Tree(np.zeros(size, int), threshold, left, right, is_leaf, knot[:, np.newaxis])
 
 
 def _add_shares(graph: OnnxGraph, single: str, classes: int) -> str:

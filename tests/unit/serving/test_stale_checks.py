@@ -65,15 +65,16 @@ async def test_what_answers_otherwise_is_not_served(rows: bytes) -> None:
 @pytest.mark.parametrize(
     ("changes", "tells"),
     [
-        ({"onnxruntime_version": read_onnxruntime_version()}, False),
-        ({"onnxruntime_version": ""}, False),
-        ({"golden_digest": ""}, True),
+        ({"onnxruntime_version": read_onnxruntime_version()}, ""),
+        ({"onnxruntime_version": ""}, ""),
+        ({"golden_digest": ""}, "it has no golden rows"),
     ],
 )
 async def test_else_no_golden_rows_are_read(
-    changes: dict[str, str], tells: bool, caplog: pytest.LogCaptureFixture
+    changes: dict[str, str], tells: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = Files(golden(99.0))
     assert answer(await files.loader.load(files.version(**changes))) == 1.0
     assert files.golden_reads == 0
-    assert bool(caplog.text) is tells
+    assert tells in caplog.text
+    assert bool(tells) is bool(caplog.text)

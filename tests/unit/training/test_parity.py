@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,9 @@ from training.edge_rows import make_edge_rows
 from training.export import export_pipeline
 from training.fit import fit
 from training.fitting import FitOutcome, FitRequest
-from training.parity import measure_difference
+from training.learning import Calibration, Learning
+from training.onnx_graph import OnnxGraph
+from training.parity import Parity, make_report, measure_difference, open_session
 
 Fit = Callable[..., FitOutcome]
 WAYS = [(trainer.id, task) for trainer in TRAINERS.values() for task in trainer.tasks]
@@ -131,6 +134,94 @@ def test_swapped_labels_are_found(
     assert not holdout.passed
     assert holdout.label_mismatch_count > 30
     assert holdout.max_difference == 0
+
+
+class Doubtful:
+    """A pipeline that finds two classes as good as equal, and takes the first."""
+
+    classes_ = np.array([0, 1])
+
+    def __init__(self, ahead: float) -> None:
+        self._ahead = ahead
+
+    def predict_proba(self, frame: pl.DataFrame) -> Any:
+        return np.tile([0.5 + self._ahead / 2, 0.5 - self._ahead / 2], (frame.height, 1))
+
+    def predict(self, frame: pl.DataFrame) -> Any:
+        return np.zeros(frame.height, np.int64)
+
+
+def _second_of_equals() -> bytes:
+    """Make a graph that answers the second of two equal classes."""
+    graph = OnnxGraph(["x", "label", "probabilities"])
+    nothing = graph.add("Mul", "x", graph.add_constant(np.zeros(1, np.float32)))
+    half = graph.add("Add", nothing, graph.add_constant(np.full(2, 0.5, np.float32)))
+    graph.add("Identity", half, output="probabilities")
+    best = graph.add("ArgMax", half, axis=1, keepdims=0, select_last_index=1)
+    graph.add("Identity", best, output="label")
+    value = onnx.helper.make_tensor_value_info
+    outputs = [
+        value("label", onnx.TensorProto.INT64, [None]),
+        value("probabilities", onnx.TensorProto.FLOAT, [None, 2]),
+    ]
+    inputs = [value("x", onnx.TensorProto.FLOAT, [None, 1])]
+    return graph.to_model(inputs, outputs).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "tolerance", "passed"), [(1e-6, 1e-5, True), (1e-4, 1e-5, False), (1e-4, 1e-3, True)]
+)
+def test_labels_may_differ_where_classes_are_as_good_as_equal(
+    ahead: float, tolerance: float, *, passed: bool
+) -> None:
+    session = open_session(_second_of_equals())
+    rows = {"x": np.zeros(5, np.float32)}
+    report = make_report(Parity(Doubtful(ahead), session, 1.0, tolerance).check({"holdout": rows}))
+    holdout, *batches = report.checks
+    assert report.passed is passed
+    assert (holdout.label_mismatch_count, holdout.excused_count) == (5, 5 if passed else 0)
+    assert holdout.tolerance == tolerance
+    assert ("rounding decides between them" in report.explanation) is passed
+    assert report.onnxruntime_version == onnxruntime.__version__
+    # Five rows begin again until there is a batch of a thousand.
+    assert [(check.rows, check.row_count) for check in batches] == [
+        ("batches of 1", 32),
+        ("batches of 2", 32),
+        ("batches of 7", 49),
+        ("batches of 100", 200),
+        ("batches of 1000", 1000),
+    ]
+
+
+@pytest.mark.parametrize(("trainer", "task"), WAYS)
+@pytest.mark.parametrize("targets", [1, 2])
+def test_an_optimizer_finds_nothing_more_in_the_graph(
+    run_fit: Fit, tmp_path: Path, trainer: str, task: Task, targets: int
+) -> None:
+    few = {"gradient-boosting": {"iterations": 3}, "random-forest": {"trees": 3}}
+    x = np.arange(60) * 0.25
+    table = pl.DataFrame({"x": x, "t": ["a", "b", "c"] * 20, "n": x[::-1]})
+    of_each = [
+        x % (3 + it) if task is Task.REGRESSION else x % (3 + it) > 1 for it in range(targets)
+    ]
+    names = tuple(f"y{it}" for it in range(targets))
+    table = table.with_columns(**dict(zip(names, of_each, strict=True)))
+    outcome = run_fit(
+        table,
+        names[0],
+        trainer=trainer,
+        settings=few.get(trainer, {}),
+        learning=Learning(names if targets > 1 else ()),
+    )
+    assert outcome.fault is None
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
+    before, after = (
+        len(onnx.load(tmp_path / name).graph.node) for name in ("model.onnx", "optimized.onnx")
+    )
+    assert before <= after
 
 
 def _load(name: str) -> tuple[pl.DataFrame, str]:
@@ -245,6 +336,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
     }
     trainer, task = data.draw(st.sampled_from(WAYS))
     classes = task is Task.CLASSIFICATION
+    calibrations = (None, *Calibration) if classes else (None,)
     target = [number % 3 if classes else number * 0.37 for number in range(rows)]
     frame = pl.DataFrame(columns, schema_overrides={"number": pl.Float64}, strict=False)
     frame.with_columns(pl.Series("y", target)).write_parquet(tmp_path / "table")
@@ -259,6 +351,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
         task=task,
         trainer=trainer,
         settings=few.get(trainer, {}),  # type: ignore[arg-type]
+        learning=Learning(calibration=data.draw(st.sampled_from(calibrations))),
     )
     outcome = fit(request, tmp_path, lambda _: None)
     assert outcome.fault is None or outcome.fault.reason == "NO_FEATURES", outcome
