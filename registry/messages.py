@@ -163,6 +163,7 @@ def _parity_report(message: pb.ModelVersion) -> ParityReport:
             tolerance=check.tolerance,
             passed=check.passed,
             excused_count=check.excused_count,
+            unstable_count=check.unstable_count,
         )
         for check in report.checks
     )
@@ -260,6 +261,7 @@ def _to_parity_report(report: ParityReport) -> pb.ParityReport:
             tolerance=check.tolerance,
             passed=check.passed,
             excused_count=check.excused_count,
+            unstable_count=check.unstable_count,
         )
         for check in report.checks
     ]

@@ -151,6 +151,38 @@ class Doubtful:
         return np.zeros(frame.height, np.int64)
 
 
+@pytest.mark.parametrize("task", [Task.CLASSIFICATION, Task.REGRESSION])
+def test_huge_numbers_that_cancel_out_are_no_fault_of_the_graph(
+    run_fit: Fit, monkeypatch: pytest.MonkeyPatch, task: Task
+) -> None:
+    """Of two columns that add up to a constant, one's coefficient undoes the other's."""
+    x = np.arange(60) * 0.25
+    y = x % 3 if task is Task.REGRESSION else x % 3 > 1
+    table = pl.DataFrame({"x": x, "rest": x[::-1], "t": ["a", "b", "c"] * 20, "y": y})
+    kind = "linear" if task is Task.REGRESSION else "logistic"
+    outcome = run_fit(table, "y", trainer=f"{kind}-regression")
+    assert outcome.parity
+    assert outcome.fault is None
+    unstable = {it.rows: it.unstable_count for it in outcome.parity.checks if it.unstable_count}
+    assert set(unstable) == {"extreme numbers"}
+    assert "cancel out" in outcome.parity.explanation
+
+    # That excuses nothing where numbers are ordinary.
+    monkeypatch.setattr(fit_module, "export_pipeline", _export_broken("Gemm", _increase_first))
+    outcome = run_fit(table, "y", trainer=outcome.trainer)
+    assert outcome.parity
+    assert not outcome.parity.checks[0].passed
+
+
+def _export_broken(operator: str, change: Callable[[Any], None]) -> Callable[..., bytes]:
+    def export(*arguments: Any) -> bytes:
+        model = onnx.load_model_from_string(export_pipeline(*arguments))
+        _change_constant(model, operator, change)
+        return model.SerializeToString()
+
+    return export
+
+
 def _second_of_equals() -> bytes:
     """Make a graph that answers the second of two equal classes."""
     graph = OnnxGraph(["x", "label", "probabilities"])

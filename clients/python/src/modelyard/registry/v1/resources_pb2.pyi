@@ -708,6 +708,7 @@ class ParityCheck(_message.Message):
     TOLERANCE_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
     EXCUSED_COUNT_FIELD_NUMBER: _builtins.int
+    UNSTABLE_COUNT_FIELD_NUMBER: _builtins.int
     rows: _builtins.str
     """The set of rows, such as `holdout` or `unseen categories`."""
     row_count: _builtins.int
@@ -726,6 +727,10 @@ class ParityCheck(_message.Message):
     """How many of the rows whose labels differ are no fault: the best classes are as good as
     equal there, and rounding decides between them.
     """
+    unstable_count: _builtins.int
+    """On how many rows huge numbers cancel out, such that the pipeline's own answer hangs on the
+    last digits of FP64; the graph's may be as far off there.
+    """
     def __init__(
         self,
         *,
@@ -736,10 +741,11 @@ class ParityCheck(_message.Message):
         tolerance: _builtins.float = ...,
         passed: _builtins.bool = ...,
         excused_count: _builtins.int = ...,
+        unstable_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["excused_count", b"excused_count", "label_mismatch_count", b"label_mismatch_count", "max_difference", b"max_difference", "passed", b"passed", "row_count", b"row_count", "rows", b"rows", "tolerance", b"tolerance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excused_count", b"excused_count", "label_mismatch_count", b"label_mismatch_count", "max_difference", b"max_difference", "passed", b"passed", "row_count", b"row_count", "rows", b"rows", "tolerance", b"tolerance", "unstable_count", b"unstable_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
