@@ -14,6 +14,7 @@ from registry.errors import FieldInvalid
 from registry.names import alias_name, artifact_name, version_name
 from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityCheck, ParityReport
 from registry.requests import RequestKey
+from registry.runtime import read_onnxruntime_version
 from registry.schema_names import service_of
 from registry.signature import Role, Signature, Task, TensorSpec
 from registry.version import Version, VersionDraft
@@ -61,6 +62,7 @@ def task_of(value: int) -> Task | None:
             pb.TASK_UNSPECIFIED: None,
             pb.TASK_CLASSIFICATION: Task.CLASSIFICATION,
             pb.TASK_REGRESSION: Task.REGRESSION,
+            pb.TASK_MULTILABEL_CLASSIFICATION: Task.MULTILABEL_CLASSIFICATION,
         }[pb.Task.ValueType(value)]
     except KeyError:
         raise FieldInvalid(f"task has no value {value}", field="task") from None
@@ -134,6 +136,7 @@ def version_draft(message: pb.ModelVersion) -> VersionDraft:
         labels=dict(message.labels),
         task=task_of(message.task),
         classes=tuple(message.classes),
+        target_names=tuple(message.target_names),
         metrics=tuple(Metric(metric.name, metric.value) for metric in message.metrics),
         parameters=dict(message.parameters),
         lineage=_lineage(message.lineage),
@@ -160,10 +163,12 @@ def _parity_report(message: pb.ModelVersion) -> ParityReport:
             max_difference=check.max_difference,
             tolerance=check.tolerance,
             passed=check.passed,
+            excused_count=check.excused_count,
+            unstable_count=check.unstable_count,
         )
         for check in report.checks
     )
-    return ParityReport(report.passed, checks)
+    return ParityReport(report.passed, checks, report.onnxruntime_version, report.explanation)
 
 
 def to_version(version: Version) -> pb.ModelVersion:
@@ -181,6 +186,7 @@ def to_version(version: Version) -> pb.ModelVersion:
         task=to_task(draft.task),
         signature=to_signature(verdict.signature) if verdict.signature else None,
         classes=draft.classes,
+        target_names=draft.target_names,
         metrics=to_metrics(draft.metrics),
         parameters=draft.parameters,
         lineage=_to_lineage(draft.lineage),
@@ -258,10 +264,18 @@ def _to_parity_report(report: ParityReport) -> pb.ParityReport:
             max_difference=check.max_difference,
             tolerance=check.tolerance,
             passed=check.passed,
+            excused_count=check.excused_count,
+            unstable_count=check.unstable_count,
         )
         for check in report.checks
     ]
-    return pb.ParityReport(passed=report.passed, checks=checks)
+    return pb.ParityReport(
+        passed=report.passed,
+        checks=checks,
+        onnxruntime_version=report.onnxruntime_version,
+        explanation=report.explanation,
+        stale=report.is_stale(read_onnxruntime_version()),
+    )
 
 
 def _to_admission_report(report: AdmissionReport) -> pb.AdmissionReport:
@@ -274,4 +288,6 @@ def _to_admission_report(report: AdmissionReport) -> pb.AdmissionReport:
         golden_max_difference=report.golden_max_difference,
         onnxruntime_version=report.onnxruntime_version,
         create_time=to_timestamp(report.create_time),
+        hundred_rows_p50_us=report.hundred_rows_p50_us,
+        node_count=report.node_count,
     )

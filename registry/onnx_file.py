@@ -22,8 +22,11 @@ class Refused(Exception):
         self.fault = Fault(reason, message)
 
 
-def check_graph(content: bytes) -> None:
+def check_graph(content: bytes) -> int:
     """Check a model file without running it.
+
+    Returns:
+        How many nodes its graph has, those of subgraphs not counted.
 
     Raises:
         Refused: It is none, is not well formed, or keeps weights elsewhere.
@@ -42,6 +45,7 @@ def check_graph(content: bytes) -> None:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise Refused("INVALID_GRAPH", f"the ONNX checker says: {first_line(error)}") from error
+    return len(model.graph.node)
 
 
 def _tensor_is_external(tensor: onnx.TensorProto) -> bool:

@@ -43,6 +43,10 @@ class ParityCheck:
             FP32 numbers: no FP32 answer could be nearer.
         tolerance: The largest difference that is let through.
         passed: Whether labels agree and the difference is within the tolerance.
+        excused_count: How many of the differing labels are no fault: the best classes are as
+            good as equal, and rounding decides between them.
+        unstable_count: On how many rows the pipeline's own answer hangs on the last digits of
+            FP64, more than is let through; there it is let through.
     """
 
     rows: str
@@ -51,19 +55,39 @@ class ParityCheck:
     max_difference: float
     tolerance: float
     passed: bool
+    excused_count: int = 0
+    unstable_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ParityReport:
-    """How far an ONNX graph is from the pipeline it was converted from."""
+    """How far an ONNX graph is from the pipeline it was converted from.
+
+    Attributes:
+        passed: Whether every check did.
+        checks: One for each set of rows.
+        onnxruntime_version: What ran the graph; empty if its makers do not say.
+        explanation: For people: what differs, how often, and why that is let through.
+    """
 
     passed: bool
     checks: tuple[ParityCheck, ...]
+    onnxruntime_version: str = ""
+    explanation: str = ""
+
+    def is_stale(self, running_version: str) -> bool:
+        """Tell whether another ONNX Runtime answers now than the one that was compared."""
+        return self.onnxruntime_version not in ("", running_version)
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionReport:
-    """What admission found when it ran a version in a process of its own."""
+    """What admission found when it ran a version in a process of its own.
+
+    `hundred_rows_p50_us` is how long a run of 100 rows takes, median; 0 for a model that takes
+    no such run. `node_count` is how many nodes the graph has. Both are 0 in reports from before
+    they were measured.
+    """
 
     load_us: int
     row_p50_us: float
@@ -73,3 +97,5 @@ class AdmissionReport:
     golden_max_difference: float
     onnxruntime_version: str
     create_time: datetime
+    hundred_rows_p50_us: float = 0.0
+    node_count: int = 0

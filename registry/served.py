@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, and_, any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from registry.artifacts import MODEL_FILE
 from registry.batching import Batching
+from registry.golden_rows import ARTIFACT_ID as GOLDEN_FILE
 from registry.input_contract import InputContract
 from registry.schema import ModelSchema
 from registry.signature import Signature
@@ -17,6 +19,8 @@ from registry.version import VersionState
 # Measured: the graphs made here take two to twenty times their file, plain weights once.
 _GUESSED_MEMORY_PER_BYTE = 6
 _GUESSED_MEMORY_BYTES = 256 << 10
+# Whoever runs them again holds them in memory beside the model.
+_MOST_GOLDEN_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class ServedVersion:
         memory_bytes: What it takes once loaded: as admission measured it, else a guess.
         signature: What goes in and comes out.
         classes: What a classifier tells apart, in the order of its probabilities.
+        golden_sha256: The digest of its golden rows; empty if it has none or very many.
+        onnxruntime_version: What admission ran it with; empty if that is not known.
     """
 
     number: int
@@ -38,6 +44,8 @@ class ServedVersion:
     memory_bytes: int
     signature: Signature
     classes: tuple[str, ...] = ()
+    golden_sha256: str = ""
+    onnxruntime_version: str = ""
 
 
 SchemaKey = tuple[int, int]
@@ -134,6 +142,12 @@ async def read_served(session: AsyncSession, rows: Iterable[int]) -> dict[int, S
     """Return versions by row. An ACTIVE version never changes: each is read once."""
     # One array instead of a parameter a row: the protocol has room for 65535 of those.
     wanted = any_(literal(list(rows), ARRAY(BigInteger)))
+    golden = aliased(ArtifactRow)
+    is_golden = and_(
+        golden.version_row == VersionRow.id,
+        golden.artifact_id == GOLDEN_FILE,
+        golden.size_bytes <= _MOST_GOLDEN_BYTES,
+    )
     query = (
         select(
             VersionRow.id,
@@ -143,12 +157,15 @@ async def read_served(session: AsyncSession, rows: Iterable[int]) -> dict[int, S
             VersionRow.admission_report,
             VersionRow.signature,
             VersionRow.classes,
+            golden.sha256,
         )
         .join(ArtifactRow, ArtifactRow.version_row == VersionRow.id)
+        .outerjoin(golden, is_golden)
         .where(VersionRow.id == wanted, ArtifactRow.artifact_id == MODEL_FILE)
     )
     found = {}
-    for row, number, sha256, size_bytes, report, signature, classes in await session.execute(query):
+    for found_row in await session.execute(query):
+        row, number, sha256, size_bytes, report, signature, classes, golden_sha256 = found_row
         assert signature  # an ACTIVE version has one
         found[row] = ServedVersion(
             number=number,
@@ -157,6 +174,8 @@ async def read_served(session: AsyncSession, rows: Iterable[int]) -> dict[int, S
             memory_bytes=(report and report.memory_bytes) or _guess_memory(size_bytes),
             signature=signature,
             classes=classes,
+            golden_sha256=golden_sha256 or "",
+            onnxruntime_version=report.onnxruntime_version if report else "",
         )
     return found
 

@@ -8,10 +8,16 @@ CHAMPION = "champion"
 
 
 class Task(StrEnum):
-    """What a model does."""
+    """What a model does; regression may be of one target or of several."""
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    MULTILABEL_CLASSIFICATION = "multilabel_classification"
+
+    @property
+    def of_one_target(self) -> "Task":
+        """The task for each target alone: that of many labels is a classification for each."""
+        return Task.REGRESSION if self is Task.REGRESSION else Task.CLASSIFICATION
 
 
 class Role(StrEnum):

@@ -95,6 +95,9 @@ class VersionRow(Base):
     task: Mapped[str | None]
     signature: Mapped[Signature | None] = mapped_column(AsJson(Signature))
     classes: Mapped[tuple[str, ...]] = mapped_column(AsJson(tuple[str, ...]))
+    target_names: Mapped[tuple[str, ...]] = mapped_column(
+        AsJson(tuple[str, ...]), server_default="[]"
+    )
     metrics: Mapped[tuple[Metric, ...]] = mapped_column(AsJson(tuple[Metric, ...]))
     parameters: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
     lineage: Mapped[Lineage] = mapped_column(AsJson(Lineage))

@@ -36,6 +36,7 @@ class VersionDraft:
     labels: Mapping[str, str] = field(default_factory=dict)
     task: Task | None = None
     classes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)

@@ -158,6 +158,7 @@ async def _add_row(session: AsyncSession, model: ModelRow, draft: VersionDraft) 
         labels=dict(draft.labels),
         task=draft.task,
         classes=draft.classes,
+        target_names=draft.target_names,
         metrics=draft.metrics,
         parameters=dict(draft.parameters),
         lineage=draft.lineage,
@@ -187,6 +188,7 @@ def _check_draft(draft: VersionDraft) -> None:
         )
     for name, items, most in (
         ("classes", draft.classes, 10_000),
+        ("target_names", draft.target_names, 1000),
         ("metrics", draft.metrics, 1000),
         ("parameters", draft.parameters, 1000),
     ):
@@ -266,6 +268,7 @@ def _draft(row: VersionRow) -> VersionDraft:
         labels=row.labels,
         task=Task(row.task) if row.task else None,
         classes=row.classes,
+        target_names=row.target_names,
         metrics=row.metrics,
         parameters=row.parameters,
         lineage=row.lineage,

@@ -70,7 +70,11 @@ async def serve(
         registry_changed = asyncio.Event()
         policy = _policy(settings)
         reconciler = Reconciler(
-            repository.read_snapshot, source.read_model, registry_changed, policy
+            repository.read_snapshot,
+            source.read_model,
+            registry_changed,
+            policy,
+            source.read_golden_rows,
         )
         predictor = Predictor(reconciler, policy)
         stack.callback(predictor.close)
@@ -148,7 +152,7 @@ def _make_servicers(
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
         datasets=DatasetServicer(sessions, uploads),
-        training=TrainingServicer(sessions, followers),
+        training=TrainingServicer(sessions, followers, settings.max_parity_tolerance),
         inference=inference,
         typed=typed,
         health=health,

@@ -51,6 +51,10 @@ class ServingSource:
         """Read a version's model file."""
         return await self._store.read(version.digest)
 
+    async def read_golden_rows(self, version: ServableVersion) -> bytes:
+        """Read a version's golden rows."""
+        return await self._store.read(version.golden_digest)
+
     def _servable_model(self, model: ServedModel) -> ServableModel:
         versions = [self._versions[row] for row in model.versions]
         by_number = {version.number: version for version in versions}
@@ -75,4 +79,6 @@ def _servable_version(model_id: str, version: ServedVersion) -> ServableVersion:
         signature=version.signature,
         memory_bytes=version.memory_bytes,
         classes=version.classes,
+        golden_digest=version.golden_sha256,
+        onnxruntime_version=version.onnxruntime_version,
     )

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     ingest_memory_mb: Megabytes = Field(4096, description="Memory it may take.")
     training_seconds: Seconds = Field(3600.0, description="Time that one fit may take.")
     training_memory_mb: Megabytes = Field(8192, description="Memory it may take.")
+    max_parity_tolerance: Annotated[float, Field(ge=1e-5, le=0.1)] = Field(
+        1e-3,
+        description="How far from its pipeline a job may let its ONNX graph be: in a probability,"
+        " or in a value relative to the target's standard deviation.",
+    )
     lease_seconds: Seconds = Field(
         10.0, description="After how long without a sign a training worker counts as dead."
     )

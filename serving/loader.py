@@ -2,20 +2,25 @@
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from registry.errors import ArtifactNotFound
-from serving.errors import ModelLoading, ModelNotServable
+from registry.golden_comparison import GoldenRowsRefused, parse_golden_rows, run_golden_rows
+from registry.runtime import read_onnxruntime_version
+from serving.errors import ModelLoading, ModelNotServable, ModelRunFailed
 from serving.loaded import LoadedVersion
 from serving.memory import ModelMemory
 from serving.onnx_model import OnnxModel
 from serving.policy import ServingPolicy
 from serving.snapshot import ServableVersion
 
-ReadModel = Callable[[ServableVersion], Awaitable[bytes]]
-"""Reads a version's model file from wherever it is kept; gives up when it is cancelled."""
+ReadFile = Callable[[ServableVersion], Awaitable[bytes]]
+"""Reads a version's file from wherever it is kept; gives up when it is cancelled."""
+
+logger = logging.getLogger(__name__)
 
 
 class Loader:
@@ -28,10 +33,19 @@ class Loader:
         read_model: Reads a version's model file.
         memory: Makes room for what is loaded.
         policy: How many at once, and how long a file may take to read.
+        read_golden_rows: Reads a version's golden rows. They are run when it was checked with
+            another ONNX Runtime than the one here; None leaves that to admission.
     """
 
-    def __init__(self, read_model: ReadModel, memory: ModelMemory, policy: ServingPolicy) -> None:
+    def __init__(
+        self,
+        read_model: ReadFile,
+        memory: ModelMemory,
+        policy: ServingPolicy,
+        read_golden_rows: ReadFile | None = None,
+    ) -> None:
         self._read_model = read_model
+        self._read_golden_rows = read_golden_rows
         self._memory = memory
         self._policy = policy
         self._readers = asyncio.Semaphore(policy.concurrent_reads)
@@ -51,14 +65,15 @@ class Loader:
         self._memory.check_size(version)
         # Until a place is found: whoever has read a file holds on to memory for it.
         async with self._readers:
-            content = await self._read(version)
+            content = await self._read(version, self._read_model)
+            golden = await self._read_golden(version)
             await self._places.acquire()
         rest_seconds = 0.0
         try:
             async with self._memory.make_room(version) as others_went:
                 started = time.monotonic()
                 loop = asyncio.get_running_loop()
-                handle = await loop.run_in_executor(self._threads, _build, version, content)
+                handle = await loop.run_in_executor(self._threads, _build, version, content, golden)
                 if others_went:
                     rest_seconds = self._choose_rest(time.monotonic() - started)
                 return handle
@@ -72,18 +87,48 @@ class Loader:
     def _choose_rest(self, load_seconds: float) -> float:
         return min(load_seconds * self._policy.rest_factor, self._policy.rest_longest_seconds)
 
-    async def _read(self, version: ServableVersion) -> bytes:
+    async def _read_golden(self, version: ServableVersion) -> bytes | None:
+        """Read the golden rows of a version that was checked with another ONNX Runtime."""
+        running = read_onnxruntime_version()
+        if version.onnxruntime_version in ("", running):
+            return None
+        logger.warning(
+            "%s was checked with ONNX Runtime %s and runs with %s; %s",
+            version,
+            version.onnxruntime_version,
+            running,
+            "its golden rows are run again" if version.golden_digest else "it has no golden rows",
+        )
+        if not version.golden_digest or self._read_golden_rows is None:
+            return None
+        return await self._read(version, self._read_golden_rows)
+
+    async def _read(self, version: ServableVersion, read_file: ReadFile) -> bytes:
         seconds = version.size_bytes / self._policy.read_bytes_per_second
         try:
             async with asyncio.timeout(self._policy.read_timeout_seconds + seconds):
-                return await self._read_model(version)
+                return await read_file(version)
         except ArtifactNotFound as error:
             raise ModelNotServable("the model file is not in the store") from error
         except Exception as error:  # whatever the store raises, its text is not for callers
             raise ModelLoading("the model file can't be read from the store") from error
 
 
-def _build(version: ServableVersion, content: bytes) -> LoadedVersion:
+def _build(version: ServableVersion, content: bytes, golden: bytes | None) -> LoadedVersion:
     if hashlib.sha256(content).hexdigest() != version.digest:
         raise ModelNotServable("the model file is damaged: it does not have its digest")
-    return LoadedVersion(version, OnnxModel(content, version.signature))
+    model = OnnxModel(content, version.signature)
+    if golden is not None:
+        _check_golden_rows(version, model, golden)
+    return LoadedVersion(version, model)
+
+
+def _check_golden_rows(version: ServableVersion, model: OnnxModel, golden: bytes) -> None:
+    try:
+        run_golden_rows(model.run, version.signature, parse_golden_rows(golden))
+    except (GoldenRowsRefused, ModelRunFailed) as error:
+        raise ModelNotServable(
+            "the model does not answer its golden rows with this server's ONNX Runtime as it did"
+            f" with {version.onnxruntime_version}, which it was checked with: {error}; make the"
+            " version anew, or run the server with that ONNX Runtime"
+        ) from error

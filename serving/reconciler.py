@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from serving.errors import ModelLoading, ModelNotServable
 from serving.loaded import LoadedVersion
-from serving.loader import Loader, ReadModel
+from serving.loader import Loader, ReadFile
 from serving.loads import LoadFailure, LoadOutcome, Loads, LoadTask
 from serving.memory import ModelMemory, choose_cold
 from serving.policy import ServingPolicy
@@ -39,6 +39,7 @@ class Reconciler:
         read_model: Reads a version's model file.
         changed: Is set when the source may have changed. Nobody else may clear it.
         policy: How much and how long.
+        read_golden_rows: Reads a version's golden rows, to run them where its check is stale.
 
     Attributes:
         view: What is served now. Read it once a call.
@@ -47,15 +48,16 @@ class Reconciler:
     def __init__(
         self,
         source: Source,
-        read_model: ReadModel,
+        read_model: ReadFile,
         changed: asyncio.Event,
         policy: ServingPolicy | None = None,
+        read_golden_rows: ReadFile | None = None,
     ) -> None:
         self._source = source
         self._changed = changed
         self._policy = policy or ServingPolicy()
         self._memory = ModelMemory(self._policy.memory_bytes, self._note_let_go)
-        self._loader = Loader(read_model, self._memory, self._policy)
+        self._loader = Loader(read_model, self._memory, self._policy, read_golden_rows)
         self._loads = Loads(self._loader.load, self._take_outcome, self._policy)
         self._preloads = Preloads(self._loads, self._policy.concurrent_preloads, self._note_started)
         self._wanted: Snapshot | None = None

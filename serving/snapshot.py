@@ -30,6 +30,8 @@ class ServableVersion:
         signature: What goes in and comes out.
         classes: What a classifier tells apart, in the order of its probabilities.
         memory_bytes: What it takes once loaded.
+        golden_digest: SHA-256 of its golden rows in hexadecimal; empty if it has none.
+        onnxruntime_version: What it was checked with; empty if that is not known.
     """
 
     model_id: str
@@ -39,6 +41,8 @@ class ServableVersion:
     signature: Signature
     classes: tuple[str, ...] = ()
     memory_bytes: int = 0
+    golden_digest: str = ""
+    onnxruntime_version: str = ""
 
     @property
     def key(self) -> VersionKey:

@@ -53,40 +53,51 @@ def _bound(count: int, rows: int) -> int:
     return min(count, rows - 1)
 
 
-def measure(pipeline: Pipeline, rows: Rows, target: Array, task: Task) -> tuple[Metric, ...]:
-    """Measure a fitted pipeline on holdout rows; figures that the rows can't give are left out."""
+def measure(
+    pipeline: Pipeline, rows: Rows, target: Array, task: Task, weights: Array | None = None
+) -> tuple[Metric, ...]:
+    """Measure a fitted pipeline on holdout rows; figures that the rows can't give are left out.
+
+    Weights, [rows], say how much each row counts; without them all count alike.
+    """
     frame = to_frame(rows)
     if task is Task.REGRESSION:
-        figures = _measure_values(target, pipeline.predict(frame))
+        figures = _measure_values(target, pipeline.predict(frame), weights)
     else:
-        figures = _measure_classes(
-            target, pipeline.predict(frame), pipeline.predict_proba(frame), pipeline.classes_
-        )
+        labels, probabilities = pipeline.predict(frame), pipeline.predict_proba(frame)
+        figures = _measure_classes(target, labels, probabilities, pipeline.classes_, weights)
     return tuple(Metric(name, value) for name, value in figures.items() if math.isfinite(value))
 
 
-def _measure_values(target: Array, values: Array) -> dict[str, float]:
+def _measure_values(target: Array, values: Array, weights: Array | None) -> dict[str, float]:
+    weighted = {"sample_weight": weights}
     figures = {
-        "rmse": float(metrics.root_mean_squared_error(target, values)),
-        "mae": float(metrics.mean_absolute_error(target, values)),
+        "rmse": float(metrics.root_mean_squared_error(target, values, **weighted)),
+        "mae": float(metrics.mean_absolute_error(target, values, **weighted)),
     }
     # Without two different values there is no variance to explain.
-    return figures if np.ptp(target) == 0 else figures | {"r2": metrics.r2_score(target, values)}
+    if np.ptp(target) == 0:
+        return figures
+    return figures | {"r2": metrics.r2_score(target, values, **weighted)}
 
 
 def _measure_classes(
-    target: Array, labels: Array, probabilities: Array, classes: Array
+    target: Array, labels: Array, probabilities: Array, classes: Array, weights: Array | None
 ) -> dict[str, float]:
     codes, present = np.searchsorted(classes, target), np.unique(target)
-    recalls = metrics.recall_score(target, labels, labels=present, average=None, zero_division=0)
+    weighted = {"sample_weight": weights}
+    means = {"zero_division": 0, **weighted}
+    recalls = metrics.recall_score(target, labels, labels=present, average=None, **means)
+    loss = metrics.log_loss(codes, probabilities, labels=range(len(classes)), **weighted)
     figures = {
-        "accuracy": float(metrics.accuracy_score(target, labels)),
+        "accuracy": float(metrics.accuracy_score(target, labels, **weighted)),
         "balanced_accuracy": float(np.mean(recalls)),
-        "f1_macro": float(metrics.f1_score(target, labels, average="macro", zero_division=0)),
-        "log_loss": float(metrics.log_loss(codes, probabilities, labels=range(len(classes)))),
+        "f1_macro": float(metrics.f1_score(target, labels, average="macro", **means)),
+        "log_loss": float(loss),
     }
     if len(present) < len(classes):
         return figures
     scores = probabilities[:, 1] if len(classes) == 2 else probabilities  # noqa: PLR2004  two classes
-    area = metrics.roc_auc_score(codes, scores, multi_class="ovr", labels=range(len(classes)))
+    options = {"multi_class": "ovr", "labels": range(len(classes)), **weighted}
+    area = metrics.roc_auc_score(codes, scores, **options)
     return figures | {"roc_auc": float(area)}

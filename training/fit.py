@@ -5,7 +5,6 @@ line, and writes the outcome there, beside `model.onnx` and `golden-rows.json`. 
 after a traceback on standard error, only for faults of ours.
 """
 
-import json
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,17 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+import numpy as np
+from pydantic import TypeAdapter
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
-from registry.reports import Fault, ParityReport
-from registry.signature import Signature
+from registry.reports import Fault, Metric, ParityReport
+from registry.signature import Signature, Task
 from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid, TrainerNotInstalled
+from training.estimators import WEIGHTS, build_estimator
 from training.evaluation import measure
+from training.evaluation_targets import measure_targets
 from training.export import describe_signature, export_pipeline
 from training.features import (
     build_pipeline,
@@ -40,8 +42,8 @@ from training.fitting import (
 )
 from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
-from training.parity import Parity, open_session, predict
-from training.plan import Examples, Plan, Report, make_plan, take_examples
+from training.parity import Parity, make_report, open_session, predict
+from training.plan import Examples, Plan, Report, make_plan, take_examples, to_text
 from training.refusal import FitRefused
 from training.trainers import FAMILIES
 
@@ -80,16 +82,16 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     pipeline = _fit_pipeline(request, plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
-    metrics = measure(pipeline, *examples.select(examples.split.holdout), plan.task)
+    metrics = _measure(pipeline, plan, examples)
     report(FitProgress("evaluate", 75, ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)))
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
-    classes = getattr(pipeline, "classes_", None)
-    signature = describe_signature(examples.inputs, classes)
+    classes = _list_classes(pipeline, plan)
+    signature = describe_signature(examples.inputs, plan.task, examples.target, len(classes))
     model = export_pipeline(pipeline, signature, FAMILIES[plan.trainer.id])
     (folder / MODEL_FILE).write_bytes(model)
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
-    parity = _check_parity(pipeline, model, signature, examples, folder)
+    parity = _check_parity(pipeline, model, signature, examples, plan, folder)
     report(FitProgress("parity", 100, _describe_parity(parity)))
     return FitOutcome(
         fault=None if parity.passed else Fault("PARITY_FAILED", _describe_parity(parity)),
@@ -97,7 +99,8 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         trainer=plan.trainer.id,
         parameters=_describe_parameters(plan, request),
         signature=signature,
-        classes=() if classes is None else tuple(_to_text(value) for value in classes.tolist()),
+        classes=classes,
+        target_names=request.targets,
         metrics=metrics,
         parity=parity,
         libraries=_list_libraries(plan.trainer.package),
@@ -108,19 +111,36 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
 def _fit_pipeline(request: FitRequest, plan: Plan, examples: Examples, report: Report) -> Any:
     report(FitProgress("fit", 20, f"fitting {plan.trainer.id}"))
     family = FAMILIES[plan.trainer.id]
-    estimator = family.build(plan.settings, plan.task, plan.seed)
+    rows, target = examples.select(examples.split.training)
     pipeline = build_pipeline(
         examples.inputs,
-        estimator,
+        build_estimator(plan, target),
         scale=family.scale,
         declared=request.features,
         selection=request.feature_selection,
         seed=plan.seed,
     )
-    rows, target = examples.select(examples.split.training)
+    weights = examples.fit_weights
+    options = {} if weights is None else {WEIGHTS: weights[examples.split.training]}
     with _tell_warnings(report):
-        pipeline.fit(to_frame(rows), target)
+        pipeline.fit(to_frame(rows), target, **options)
     return pipeline
+
+
+def _measure(pipeline: Any, plan: Plan, examples: Examples) -> tuple[Metric, ...]:
+    rows, target = examples.select(examples.split.holdout)
+    weights = None if examples.weights is None else examples.weights[examples.split.holdout]
+    if names := plan.learning.targets:
+        return measure_targets(pipeline, rows, target, plan.task, names, weights)
+    return measure(pipeline, rows, target, plan.task, weights)
+
+
+def _list_classes(pipeline: Any, plan: Plan) -> tuple[str, ...]:
+    if plan.task is Task.MULTILABEL_CLASSIFICATION:
+        return plan.learning.targets
+    if plan.task is Task.REGRESSION:
+        return ()
+    return tuple(to_text(value) for value in pipeline.classes_.tolist())
 
 
 @contextmanager
@@ -134,7 +154,12 @@ def _tell_warnings(report: Report) -> Iterator[None]:
 
 
 def _check_parity(
-    pipeline: Any, model: bytes, signature: Signature, examples: Examples, folder: Path
+    pipeline: Any,
+    model: bytes,
+    signature: Signature,
+    examples: Examples,
+    plan: Plan,
+    folder: Path,
 ) -> ParityReport:
     """Compare on holdout and edge rows, and write the golden rows from among them."""
     training, _ = examples.select(examples.split.training)
@@ -143,11 +168,19 @@ def _check_parity(
     # Training rows are where thresholds sit, so where a rounding shows first.
     sets = {"holdout": holdout, "training": spread_rows(training, _TRAINING_ROWS)}
     sets |= make_edge_rows(examples.inputs, training, base)
-    scale = 1.0 if hasattr(pipeline, "classes_") else float(examples.target.std()) or 1.0
+    scale = np.ones(1)
+    if plan.task is Task.REGRESSION:
+        scale = np.atleast_1d(examples.target.std(axis=0))
+        scale[scale == 0] = 1.0
+    tolerance = plan.learning.parity_tolerance
     golden = choose_rows(sets, "holdout")
-    content = write_golden_rows(signature, golden, predict(pipeline, golden), scale)
+    answers = predict(pipeline, golden)
+    content = write_golden_rows(signature, golden, answers, float(scale.min()), tolerance)
     (folder / golden_rows.ARTIFACT_ID).write_bytes(content)
-    return Parity(pipeline, open_session(model), scale).check(sets)
+    # Only sums need their columns scaled.
+    is_smooth = FAMILIES[plan.trainer.id].scale
+    parity = Parity(pipeline, open_session(model), scale, tolerance, is_smooth)
+    return make_report(parity.check(sets))
 
 
 def _describe_parity(parity: ParityReport) -> str:
@@ -168,17 +201,14 @@ def _describe_parity(parity: ParityReport) -> str:
 def _describe_parameters(plan: Plan, request: FitRequest) -> dict[str, str]:
     used = plan.settings.model_dump()
     used |= {"holdout_fraction": request.holdout_fraction, "seed": request.seed}
-    return {name: _to_text(value) for name, value in used.items()}
+    used |= request.learning.describe()
+    return {name: to_text(value) for name, value in used.items()}
 
 
 def _list_libraries(package: str) -> dict[str, str]:
     versions = {name: version(name) for name in _LIBRARIES}
     # The distribution may have another name than the package, as xgboost-cpu has.
     return versions | {package: import_module(package).__version__} if package else versions
-
-
-def _to_text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def main() -> None:

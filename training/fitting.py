@@ -13,6 +13,7 @@ from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Signature, Task
 from training.columns import TableFormat
 from training.feature_steps import FeatureColumn, FeatureSelection
+from training.learning import Learning
 
 MODEL_FILE = "model.onnx"
 
@@ -24,7 +25,7 @@ class FitRequest:
     Attributes:
         table_path: The table's file; the server's own path, never a caller's.
         table_format: Its form.
-        target: The column to predict.
+        target: The column to predict; of several the first.
         task: What to do; None is told from the target.
         trainer: A key of `training.catalog.TRAINERS`; empty chooses for the task.
         settings: The trainer's settings, checked against its settings model.
@@ -32,6 +33,7 @@ class FitRequest:
         feature_selection: Which columns of the matrix the estimator sees; None is all.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
+        learning: Several targets, weights, calibration, and how exact the graph must be.
     """
 
     table_path: str
@@ -44,6 +46,12 @@ class FitRequest:
     feature_selection: FeatureSelection | None = None
     holdout_fraction: float = 0.2
     seed: int = 0
+    learning: Learning = field(default_factory=Learning)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, one or several."""
+        return self.learning.targets or (self.target,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,9 @@ class FitOutcome:
         trainer: What did it.
         parameters: Every setting that was used, as text, defaults included.
         signature: What goes in and comes out; roles, categories and ranges included.
-        classes: The classes as text, in the order of the probabilities.
+        classes: The classes as text, in the order of the probabilities; of a multilabel
+            classification its targets.
+        target_names: The columns that are predicted, in the order of the output.
         metrics: Measured on the holdout rows.
         parity: How far the ONNX graph is from the pipeline.
         libraries: Name to version of what made it.
@@ -86,6 +96,7 @@ class FitOutcome:
     parameters: dict[str, str] = field(default_factory=dict)
     signature: Signature | None = None
     classes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
     parity: ParityReport | None = None
     libraries: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from registry import golden_rows
 from registry.golden_rows import GoldenRows, GoldenTensor, as_cell
 from registry.signature import Signature, TensorSpec
 from training.features import Array, Rows, spread_rows
-from training.parity import TOLERANCE, Answers, measure_spacing
+from training.parity import Answers, measure_spacing
 
 _ORDINARY_ROWS = 10
 _ROWS_OF_A_KIND = 5
@@ -27,20 +27,24 @@ def choose_rows(sets: dict[str, Rows], ordinary: str) -> Rows:
     return {name: np.concatenate([rows[name] for rows in chosen]) for name in chosen[0]}
 
 
-def write_golden_rows(signature: Signature, rows: Rows, answers: Answers, scale: float) -> bytes:
+def write_golden_rows(
+    signature: Signature, rows: Rows, answers: Answers, scale: float, tolerance: float
+) -> bytes:
     """Write golden rows with the pipeline's answers.
 
     Args:
         signature: The model's inputs and outputs.
         rows: The inputs.
         answers: What the pipeline says to them.
-        scale: The target's standard deviation; 1 for classification.
+        scale: The target's standard deviation, of several the smallest; 1 for classification.
+        tolerance: The largest difference that is let through, in units of the scale.
 
     Returns:
-        The artifact. Rows whose label hangs on rounding are not in it; if all are such, the
-        labels are not.
+        The artifact. Rows with a label that hangs on rounding are not in it; if all are such,
+        the labels are not.
     """
-    certain = np.flatnonzero(answers.margins > TOLERANCE)
+    is_certain = answers.margins > tolerance
+    certain = np.flatnonzero(is_certain if is_certain.ndim == 1 else is_certain.all(axis=1))
     keep = certain if certain.size else np.arange(len(answers.numbers))
     numbers = answers.numbers[keep]
     outputs = {signature.outputs[-1].name: _to_tensor(signature.outputs[-1], numbers)}
@@ -51,7 +55,7 @@ def write_golden_rows(signature: Signature, rows: Rows, answers: Answers, scale:
         spec.name: _to_tensor(spec, rows[spec.name][keep, np.newaxis]) for spec in signature.inputs
     }
     spacing = float(measure_spacing(numbers).max())
-    golden = GoldenRows(inputs, outputs, TOLERANCE * scale + spacing)
+    golden = GoldenRows(inputs, outputs, tolerance * scale + spacing)
     return golden_rows.to_json(golden)
 
 

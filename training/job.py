@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from registry.reports import Fault, Metric
 from registry.signature import Task
 from training.feature_steps import FeatureColumn, FeatureSelection
+from training.learning import Learning
 from training.states import JobState
 
 
@@ -20,7 +21,7 @@ class JobSpec:
         model_id: The model that gets the version; made if it does not exist.
         dataset_id: The dataset.
         dataset_reference: A version's number, or `latest`.
-        target: The column to predict.
+        target: The column to predict; of several the first.
         task: What to do; None is told from the target.
         trainer: The trainer's id; empty chooses for the task.
         settings: The trainer's settings.
@@ -29,6 +30,7 @@ class JobSpec:
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
         labels: Free words.
+        learning: Several targets, weights, calibration, and how exact the graph must be.
     """
 
     model_id: str
@@ -43,6 +45,7 @@ class JobSpec:
     holdout_fraction: float = 0.2
     seed: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    learning: Learning = field(default_factory=Learning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,27 @@
 """What a training job must fulfil before it is taken."""
 
+from collections.abc import Sequence
+
 from registry.errors import FieldInvalid
 from training import catalog
-from training.columns import Column
+from training.columns import Column, ColumnType
 from training.feature_checks import check_features
 from training.job import JobSpec
+from training.learning import MAX_TARGETS, check_learning
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
+from training.tasks import infer_task_of
 
 _MAX_FEATURES = 10_000
 
 
-def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
+def check_spec(spec: JobSpec, table: DatasetVersionRow, most_tolerance: float) -> None:
     """Find what would make a job fail, before there is a job.
+
+    Args:
+        spec: What is wanted.
+        table: What it is to be learned from.
+        most_tolerance: How far a graph may be from its pipeline, whatever a job asks for.
 
     Raises:
         FieldInvalid: Something is not legal; it names the field.
@@ -26,14 +35,38 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
             field="training_job.dataset_version",
         )
     columns = {column.name: column for column in table.columns}
-    _check_column(spec.target, columns, "training_job.target")
+    targets = _check_targets(spec, columns)
     _check_features(spec, columns)
-    check_features(spec.features, spec.feature_selection, columns)
+    check_features(
+        spec.features,
+        spec.feature_selection,
+        columns,
+        several_targets=len(targets) > 1,
+    )
+    _check_weight_column(spec, columns)
+    if not 0 < spec.learning.parity_tolerance <= most_tolerance:
+        raise FieldInvalid(
+            f"parity_tolerance must be over 0 and at most {most_tolerance:g}, the server's limit",
+            field="training_job.parity_tolerance",
+        )
     if not 0 < spec.holdout_fraction < 1:
         raise FieldInvalid(
             "holdout_fraction must be over 0 and under 1", field="training_job.holdout_fraction"
         )
-    _check_trainer(spec, table)
+    _check_trainer(spec, targets, table.row_count)
+
+
+def _check_targets(spec: JobSpec, columns: dict[str, Column]) -> list[Column]:
+    names = spec.learning.targets
+    if not names:
+        _check_column(spec.target, columns, "training_job.target")
+        return [columns[spec.target]]
+    field = "training_job.targets"
+    if len(names) > MAX_TARGETS or len(set(names)) < len(names):
+        raise FieldInvalid(f"targets must be at most {MAX_TARGETS} different columns", field=field)
+    for position, name in enumerate(names):
+        _check_column(name, columns, f"{field}[{position}]")
+    return [columns[name] for name in names]
 
 
 def _check_features(spec: JobSpec, columns: dict[str, Column]) -> None:
@@ -45,10 +78,31 @@ def _check_features(spec: JobSpec, columns: dict[str, Column]) -> None:
         )
     for position, name in enumerate(names):
         _check_column(name, columns, f"{field}[{position}].column")
-        if name == spec.target:
+        if name in (spec.target, *spec.learning.targets, spec.learning.weight_column):
             raise FieldInvalid(
-                f"the target {name!r} can't be a feature", field=f"{field}[{position}].column"
+                f"{name!r}, a target or the weight column, can't be a feature",
+                field=f"{field}[{position}].column",
             )
+
+
+def _check_weight_column(spec: JobSpec, columns: dict[str, Column]) -> None:
+    name, field = spec.learning.weight_column, "training_job.weight_column"
+    if not name:
+        return
+    _check_column(name, columns, field)
+    if name in (spec.target, *spec.learning.targets):
+        raise FieldInvalid(f"the target {name!r} can't be the weight column", field=field)
+    column = columns[name]
+    if column.type not in (ColumnType.INTEGER, ColumnType.FLOAT):
+        raise FieldInvalid(
+            f"the weight column {name!r} holds {column.type}; weights are numbers", field=field
+        )
+    if column.missing_count or (column.minimum or 0) < 0:
+        raise FieldInvalid(
+            f"the weight column {name!r} has values that miss or are negative; fill them in, and 0"
+            " leaves a row out",
+            field=field,
+        )
 
 
 def _check_column(name: str, columns: dict[str, Column], field: str) -> None:
@@ -61,20 +115,16 @@ def _check_column(name: str, columns: dict[str, Column], field: str) -> None:
         )
 
 
-def _check_trainer(spec: JobSpec, table: DatasetVersionRow) -> None:
-    if not spec.trainer:
-        if spec.settings:
-            raise FieldInvalid(
-                "settings belong to a trainer; name the trainer too", field="training_job.trainer"
-            )
-        return
-    trainer = catalog.get_trainer(spec.trainer)
-    if spec.task and spec.task not in trainer.tasks:
+def _check_trainer(spec: JobSpec, targets: Sequence[Column], row_count: int) -> None:
+    if spec.settings and not spec.trainer:
         raise FieldInvalid(
-            f"the trainer {trainer.id!r} can't do {spec.task}", field="training_job.trainer"
+            "settings belong to a trainer; name the trainer too", field="training_job.trainer"
         )
-    catalog.check_settings(spec.trainer, dict(spec.settings))
-    target = next(column for column in table.columns if column.name == spec.target)
-    known = table.row_count - target.missing_count
+    task = spec.task or infer_task_of(targets, row_count)
+    trainer = catalog.choose_trainer(spec.trainer, task)
+    settings = catalog.check_settings(trainer.id, dict(spec.settings))
+    check_learning(spec.learning, task, trainer, settings)
+    # No fewer rows than these have every target.
+    known = row_count - sum(target.missing_count for target in targets)
     if excess := catalog.describe_excess(trainer, int(known * (1 - spec.holdout_fraction))):
         raise FieldInvalid(excess, field="training_job.trainer", details={"trainer": trainer.id})

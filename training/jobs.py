@@ -20,6 +20,7 @@ from training.errors import (
 from training.feature_steps import FeaturePlan
 from training.job import Job, JobEvent, JobSpec
 from training.job_checks import check_spec
+from training.learning import MOST_TOLERANCE
 from training.queue import enqueue
 from training.states import TRANSITIONS, JobState
 from training.tables import DatasetVersionRow, JobEventRow, JobRow
@@ -30,13 +31,16 @@ JOBS_CHANGED = "modelyard_jobs"
 MAX_EVENTS = 10_000
 
 
-async def create_job(session: AsyncSession, job_id: str, spec: JobSpec) -> Job:
+async def create_job(
+    session: AsyncSession, job_id: str, spec: JobSpec, most_tolerance: float = MOST_TOLERANCE
+) -> Job:
     """Make a job and put it into the queue, in one transaction.
 
     Args:
         session: The transaction.
         job_id: An id of the caller's choice, or empty.
         spec: What is wanted.
+        most_tolerance: How far a graph may be from its pipeline, whatever a job asks for.
 
     Raises:
         FieldInvalid: Something is not legal; nothing was begun.
@@ -46,7 +50,7 @@ async def create_job(session: AsyncSession, job_id: str, spec: JobSpec) -> Job:
     job_id = check_id(job_id, "training_job_id") if job_id else f"job-{secrets.token_hex(6)}"
     check_texts("", "", spec.labels, "training_job")
     table = await get_version_row(session, spec.dataset_id, spec.dataset_reference)
-    check_spec(spec, table)
+    check_spec(spec, table, most_tolerance)
     # Two callers may choose the same id at once: the second one waits, then finds it taken.
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(job_id, 0))))
     if await _find_row(session, job_id):
@@ -197,6 +201,7 @@ def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: in
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
         labels=dict(spec.labels),
+        learning=spec.learning,
         metrics=(),
         # Values of the database's making are needed before the row is read back.
         stage="",
@@ -243,6 +248,7 @@ def _spec(row: JobRow) -> JobSpec:
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
         labels=row.labels,
+        learning=row.learning,
     )
 
 

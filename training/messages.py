@@ -11,6 +11,7 @@ from modelyard.training.v1 import training_pb2 as pb
 from registry.errors import FieldInvalid
 from registry.messages import task_of, to_fault, to_metrics, to_task, to_timestamp
 from registry.names import model_id_of, model_name, version_name
+from registry.signature import Task
 from training.catalog import TrainerSpec
 from training.columns import Column, TableFormat
 from training.datasets import Dataset, DatasetDraft, DatasetVersion
@@ -21,6 +22,7 @@ from training.feature_messages import (
     to_feature_selection,
 )
 from training.job import Job, JobEvent, JobSpec
+from training.learning import DEFAULT_TOLERANCE, Calibration, Learning
 from training.names import (
     dataset_name,
     dataset_version_name,
@@ -114,7 +116,7 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         model_id=model_id_of(message.model, "training_job.model"),
         dataset_id=dataset_id,
         dataset_reference=reference,
-        target=message.target,
+        target=_target_of(message),
         task=task_of(message.task),
         trainer=message.trainer,
         settings=_settings_of(message.settings),
@@ -123,7 +125,44 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
         seed=message.seed,
         labels=dict(message.labels),
+        learning=_learning_of(message),
     )
+
+
+def _target_of(message: pb.TrainingJob) -> str:
+    """Read the target, of several the first."""
+    if message.target and message.targets:
+        raise FieldInvalid(
+            "name one column as target, or several as targets, and not both",
+            field="training_job.targets",
+        )
+    return message.targets[0] if message.targets else message.target
+
+
+def _learning_of(message: pb.TrainingJob) -> Learning:
+    return Learning(
+        targets=tuple(message.targets) if len(message.targets) > 1 else (),
+        weight_column=message.weight_column,
+        class_weights=dict(message.class_weights),
+        calibration=_calibration_of(message.calibration),
+        parity_tolerance=message.parity_tolerance or DEFAULT_TOLERANCE,
+    )
+
+
+def _calibration_of(value: int) -> Calibration | None:
+    if value == pb.CALIBRATION_UNSPECIFIED:
+        return None
+    if value not in pb.Calibration.values():
+        field = "training_job.calibration"
+        raise FieldInvalid(f"calibration has no value {value}", field=field)
+    name = pb.Calibration.Name(pb.Calibration.ValueType(value))
+    return Calibration[name.removeprefix("CALIBRATION_")]
+
+
+def _to_calibration(calibration: Calibration | None) -> pb.Calibration.ValueType:
+    if calibration is None:
+        return pb.CALIBRATION_UNSPECIFIED
+    return pb.Calibration.Value(f"CALIBRATION_{calibration.name}")
 
 
 def _settings_of(settings: Struct) -> dict[str, JsonValue]:
@@ -153,7 +192,7 @@ def to_job(job: Job) -> pb.TrainingJob:
         state=pb.TrainingJob.State.Value(f"STATE_{job.state}"),
         model=model_name(model_id),
         dataset_version=dataset_version_name(spec.dataset_id, int(spec.dataset_reference)),
-        target=spec.target,
+        target="" if spec.learning.targets else spec.target,
         task=to_task(spec.task),
         trainer=spec.trainer,
         settings=_to_struct(dict(spec.settings)),
@@ -162,6 +201,11 @@ def to_job(job: Job) -> pb.TrainingJob:
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
         labels=spec.labels,
+        targets=spec.learning.targets,
+        weight_column=spec.learning.weight_column,
+        class_weights=spec.learning.class_weights,
+        calibration=_to_calibration(spec.learning.calibration),
+        parity_tolerance=spec.learning.parity_tolerance,
         stage=job.stage,
         progress_percent=job.progress_percent,
         attempt=job.attempt,
@@ -201,7 +245,7 @@ def to_trainer(trainer: TrainerSpec) -> pb.Trainer:
     return pb.Trainer(
         id=trainer.id,
         description=trainer.description,
-        tasks=[to_task(task) for task in trainer.tasks],
+        tasks=[to_task(task) for task in Task if trainer.can_do(task)],
         settings_schema=_to_struct(trainer.settings.model_json_schema()),
         name=trainer_name(trainer.id),
         installed=trainer.is_installed,

@@ -1,5 +1,10 @@
-"""Writes an ONNX graph node by node."""
+"""Writes an ONNX graph node by node, nothing twice.
 
+A node or a constant that is there already is used again: what several targets or several steps
+share is computed once. Of graphs written so, ONNX Runtime's own optimizer removes nothing more.
+"""
+
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -33,6 +38,7 @@ class _Names:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.constants: list[TensorProto] = []
+        self._found: dict[bytes, str] = {}
         self._numbers = count()
         self._prefix = "_"
         taken = list(taken)
@@ -41,6 +47,20 @@ class _Names:
 
     def make(self, kind: str) -> str:
         return f"{self._prefix}{next(self._numbers)}_{kind}"
+
+    def add_constant(self, values: Array) -> str:
+        """Add a constant, unless an equal one is there; return its name."""
+        tensor = numpy_helper.from_array(values)
+        key = _digest(tensor)
+        if key not in self._found:
+            self._found[key] = tensor.name = self.make("constant")
+            self.constants.append(tensor)
+        return self._found[key]
+
+
+def _digest(nameless: NodeProto | TensorProto) -> bytes:
+    """Digest what a node does or a constant holds; equal ones have equal digests."""
+    return hashlib.sha256(nameless.SerializeToString(deterministic=True)).digest()
 
 
 class OnnxGraph:
@@ -54,16 +74,33 @@ class OnnxGraph:
     def __init__(self, names: Iterable[str] | _Names) -> None:
         self._nodes: list[NodeProto] = []
         self._names = names if isinstance(names, _Names) else _Names(names)
-        self._types: list[ValueInfoProto] = []
+        self._found: dict[bytes, str] = {}
+        self._types: dict[str, ValueInfoProto] = {}
 
     def add(
         self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any
     ) -> str:
-        """Add a node with one output; return the output's name."""
-        output = output or self._names.make(operator)
+        """Add a node with one output, unless one that computes the same is there.
+
+        Args:
+            operator: What the node does.
+            inputs: The names of what goes in.
+            domain: The operator's domain.
+            output: The name of one of the model's outputs; empty makes up a name.
+            attributes: The operator's.
+
+        Returns:
+            The name of the node's output.
+        """
         node = helper.make_node(operator, inputs, [output], domain=domain, **attributes)
-        self._nodes.append(node)
-        return output
+        if output:
+            self._nodes.append(node)
+            return output
+        key = _digest(node)
+        if key not in self._found:
+            self._found[key] = node.output[0] = self._names.make(operator)
+            self._nodes.append(node)
+        return self._found[key]
 
     def add_top(self, values: str, count: int) -> tuple[str, str]:
         """Find the smallest values of each row of [rows, columns], smallest first.
@@ -146,9 +183,7 @@ class OnnxGraph:
 
     def add_constant(self, values: Array) -> str:
         """Add a constant tensor, of text if the array holds objects; return its name."""
-        name = self._names.make("constant")
-        self._names.constants.append(numpy_helper.from_array(values, name))
-        return name
+        return self._names.add_constant(values)
 
     def join(self, parts: Sequence[str]) -> str:
         """Lay matrices side by side."""
@@ -180,7 +215,7 @@ class OnnxGraph:
         )
         # The checker of ONNX knows nothing of this operator, and dies of a type it misses.
         shape = (None, None, None)
-        self._types.append(helper.make_tensor_value_info(words, TensorProto.STRING, shape))
+        self._types[words] = helper.make_tensor_value_info(words, TensorProto.STRING, shape)
         return words
 
     def drop_last_row(self, tensor: str) -> str:
@@ -193,7 +228,12 @@ class OnnxGraph:
     ) -> ModelProto:
         """Finish the graph."""
         graph = helper.make_graph(
-            self._nodes, "model", inputs, outputs, self._names.constants, value_info=self._types
+            self._nodes,
+            "model",
+            inputs,
+            outputs,
+            self._names.constants,
+            value_info=list(self._types.values()),
         )
         used = OPSETS
         if self._types:

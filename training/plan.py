@@ -1,10 +1,12 @@
 """What a fit will do, and the examples that it learns from."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from pydantic import JsonValue
 
 from registry.signature import Task, TensorSpec
 from training.catalog import (
@@ -16,11 +18,16 @@ from training.catalog import (
 )
 from training.columns import Table
 from training.evaluation import Split, split_rows
+from training.evaluation_targets import keep_every_label
 from training.features import Array, Rows, describe_inputs, select_rows, take_rows
 from training.fitting import FitProgress, FitRequest
+from training.learning import Learning, check_learning
 from training.refusal import FitRefused
 from training.roles import choose_features
-from training.target import check_target, describe_rounding, find_target, infer_task, take_target
+from training.target import describe_rounding
+from training.targets import check_targets, find_targets, take_targets, to_array
+from training.tasks import infer_task_of
+from training.weights import take_weights, weigh_classes
 
 Report = Callable[[FitProgress], None]
 """Takes the progress of a fit."""
@@ -35,12 +42,14 @@ class Plan:
         trainer: What does it.
         settings: Its settings, checked, defaults included.
         seed: Seeds everything random; legal for scikit-learn.
+        learning: How targets are learned.
     """
 
     task: Task
     trainer: TrainerSpec
     settings: Settings
     seed: int
+    learning: Learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +59,18 @@ class Examples:
     Attributes:
         inputs: The inputs, described by the training rows.
         rows: The feature columns, one row per known target.
-        target: [rows] The target.
+        target: [rows] The target, or [rows, targets] several.
         split: Which of the rows are for what.
+        weights: [rows] How much each row counts; None counts them alike.
+        fit_weights: [rows] The same in training, where classes may have weights too.
     """
 
     inputs: tuple[TensorSpec, ...]
     rows: Rows
     target: Array
     split: Split
+    weights: Array | None = None
+    fit_weights: Array | None = None
 
     def select(self, indices: Array) -> tuple[Rows, Array]:
         """Take the features and targets of some rows."""
@@ -69,24 +82,24 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
 
     Raises:
         FitRefused: The target or the holdout fraction won't do.
-        FieldInvalid: The trainer or one of its settings won't do.
+        FieldInvalid: The trainer, one of its settings, or how targets shall be learned won't do.
     """
     if not 0 < request.holdout_fraction < 1:
         raise FitRefused(
             "HOLDOUT_INVALID",
             f"the holdout fraction is {request.holdout_fraction}; it must be over 0 and under 1",
         )
-    target = find_target(table, request.target)
-    task = request.task or infer_task(target, table.row_count)
+    task = request.task or infer_task_of(find_targets(table, request.targets), table.row_count)
     trainer = choose_trainer(request.trainer, task)
     settings = check_settings(trainer.id, request.settings)
-    return Plan(task, trainer, settings, request.seed % 2**32)
+    check_learning(request.learning, task, trainer, settings)
+    return Plan(task, trainer, settings, request.seed % 2**32, request.learning)
 
 
 def take_examples(
     request: FitRequest, plan: Plan, frame: pl.DataFrame, table: Table, report: Report
 ) -> Examples:
-    """Take the features and the target of a table's rows, and split them.
+    """Take the features and the targets of a table's rows, and split them.
 
     Args:
         request: What is asked for.
@@ -96,30 +109,77 @@ def take_examples(
         report: Is told what is left out.
 
     Raises:
-        FitRefused: The target, the features or the number of rows won't do.
+        FitRefused: A target, the weights, the features or the number of rows won't do.
     """
-    target = take_target(frame, find_target(table, request.target), plan.task)
-    report(FitProgress("split", 10, f"{plan.task} of {request.target!r} by {plan.trainer.id}"))
-    if unknown := target.null_count():
-        report(FitProgress("split", 10, f"{unknown} rows without a target are left out"))
-    check_target(target.drop_nulls(), plan.task)
-    if plan.task is Task.REGRESSION and (rounding := describe_rounding(target.drop_nulls())):
-        report(FitProgress("split", 10, rounding))
-    features = choose_features(table, request.target, request.features, plan.task)
+    names = " and ".join(repr(name) for name in request.targets)
+    report(FitProgress("split", 10, f"{plan.task} of {names} by {plan.trainer.id}"))
+    targets = take_targets(frame, find_targets(table, request.targets), plan.task)
+    weights = _take_weights(plan.learning, frame, table)
+    known = _find_known(targets, weights, report)
+    targets = targets[known]
+    check_targets(targets, plan.task)
+    for values in targets if plan.task is Task.REGRESSION else ():
+        if rounding := describe_rounding(values):
+            report(FitProgress("split", 10, rounding))
+    features = choose_features(
+        _leave_out(table, {*request.targets[1:], plan.learning.weight_column}),
+        request.target,
+        request.features,
+        plan.task,
+    )
     for sentence in features.left_out:
         report(FitProgress("split", 10, sentence))
-    known = np.flatnonzero(target.is_not_null().to_numpy())
     rows = select_rows(take_rows(frame, features.inputs), known)
-    values = _to_array(target.drop_nulls())
-    split = split_rows(values, plan.task, request.holdout_fraction, plan.seed)
+    target = to_array(targets)
+    split = _split(request, plan, target)
     if excess := describe_excess(plan.trainer, len(split.training)):
         raise FitRefused("TOO_MANY_ROWS", excess)
     inputs = describe_inputs(features.inputs, select_rows(rows, split.training))
     counts = f"{len(split.training)} rows to learn from, {len(split.holdout)} to evaluate on"
     report(FitProgress("split", 15, f"{len(inputs)} features; {counts}"))
-    return Examples(inputs, rows, values, split)
+    weights = None if weights is None else weights[known]
+    fit_weights = _weigh(plan.learning, target, weights)
+    return Examples(inputs, rows, target, split, weights, fit_weights)
 
 
-def _to_array(target: pl.Series) -> Array:
-    values = target.to_numpy()
-    return values.astype(object) if target.dtype == pl.String else values
+def _take_weights(learning: Learning, frame: pl.DataFrame, table: Table) -> Array | None:
+    return take_weights(frame, table, learning.weight_column) if learning.weight_column else None
+
+
+def _find_known(targets: pl.DataFrame, weights: Array | None, report: Report) -> Array:
+    """Find the rows that count: every target is known, and the weight is not 0."""
+    known = ~np.column_stack([values.is_null().to_numpy() for values in targets]).any(axis=1)
+    if unknown := int((~known).sum()):
+        which = "a target" if targets.width == 1 else "all of their targets"
+        report(FitProgress("split", 10, f"{unknown} rows without {which} are left out"))
+    if weights is not None:
+        if nothing := int((weights == 0).sum()):
+            report(FitProgress("split", 10, f"{nothing} rows of weight 0 are left out"))
+        known &= weights > 0
+    return np.flatnonzero(known)
+
+
+def _leave_out(table: Table, names: set[str]) -> Table:
+    return replace(table, columns=tuple(it for it in table.columns if it.name not in names))
+
+
+def _split(request: FitRequest, plan: Plan, target: Array) -> Split:
+    fraction, seed = request.holdout_fraction, plan.seed
+    if target.ndim == 1:
+        return split_rows(target, plan.task, fraction, seed)
+    # By chance alone: rows of several targets belong to no one class.
+    split = split_rows(np.arange(len(target)), Task.REGRESSION, fraction, seed)
+    return split if plan.task is Task.REGRESSION else keep_every_label(split, target)
+
+
+def _weigh(learning: Learning, target: Array, weights: Array | None) -> Array | None:
+    if not learning.class_weights:
+        return weights
+    classes = {to_text(value): value for value in np.unique(target).tolist()}
+    by_class = weigh_classes(target, classes, learning.class_weights)
+    return by_class if weights is None else by_class * weights
+
+
+def to_text(value: JsonValue) -> str:
+    """Write a class or a setting as text; what is none in JSON: `true`, `7`."""
+    return value if isinstance(value, str) else json.dumps(value)

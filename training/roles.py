@@ -20,6 +20,7 @@ from training.refusal import FitRefused
 OUTPUT_NAMES = {
     Task.CLASSIFICATION: ("label", "probabilities"),
     Task.REGRESSION: ("value",),
+    Task.MULTILABEL_CLASSIFICATION: ("labels", "probabilities"),
 }
 """The names of a model's outputs, which no input can have."""
 

@@ -166,6 +166,7 @@ class Runner:
             feature_selection=job.spec.feature_selection,
             holdout_fraction=job.spec.holdout_fraction,
             seed=job.spec.seed,
+            learning=job.spec.learning,
         )
 
     async def _report(self, job: Job, line: bytes) -> None:
@@ -261,6 +262,7 @@ def _draft(job: Job, table: DatasetVersion, outcome: FitOutcome) -> VersionDraft
         labels=job.spec.labels,
         task=outcome.task,
         classes=outcome.classes,
+        target_names=outcome.target_names,
         metrics=outcome.metrics,
         parameters={"trainer": outcome.trainer, **outcome.parameters},
         lineage=Lineage(

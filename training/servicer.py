@@ -117,11 +117,13 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     Args:
         sessions: Opens transactions.
         followers: Wakes those who follow a job.
+        most_tolerance: How far a graph may be from its pipeline, whatever a job asks for.
     """
 
-    def __init__(self, sessions: Sessions, followers: JobFollowers) -> None:
+    def __init__(self, sessions: Sessions, followers: JobFollowers, most_tolerance: float) -> None:
         self._sessions = sessions
         self._followers = followers
+        self._most_tolerance = most_tolerance
 
     async def CreateTrainingJob(
         self, request: rpc.CreateTrainingJobRequest, context: Any
@@ -132,7 +134,9 @@ class TrainingServicer(stubs.TrainingServiceServicer):
             job = await do_once(
                 session,
                 request_key("CreateTrainingJob", request),
-                lambda: jobs.create_job(session, request.training_job_id, spec),
+                lambda: jobs.create_job(
+                    session, request.training_job_id, spec, self._most_tolerance
+                ),
                 lambda job: job.job_id,
                 lambda job_id: jobs.get_job(session, job_id),
             )

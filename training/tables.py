@@ -28,6 +28,7 @@ from registry.tables import (
 )
 from training.columns import Column
 from training.feature_steps import FeaturePlan
+from training.learning import Learning
 
 # Jobs of the first release have a list of columns.
 _StoredFeatures = Annotated[
@@ -112,6 +113,7 @@ class JobRow(Base):
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    learning: Mapped[Learning] = mapped_column(AsJson(Learning), server_default="{}")
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")
     # Fences: what a worker writes counts only while this is still the attempt it claimed.

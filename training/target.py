@@ -1,4 +1,4 @@
-"""The column to predict: which task it is for, and whether it will do."""
+"""The column to predict: whether it will do for its task, and in which type it is taken."""
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,6 @@ from training.refusal import FitRefused
 
 MAX_CLASSES = 1000
 MIN_ROWS = 10
-_MAX_INFERRED_CLASSES = 20
 _LARGEST_EXACT = 2.0**53
 # Of the standard deviation: a coarser step shows in the figures of an accurate model.
 _COARSE_STEP = 1e-3
@@ -33,20 +32,6 @@ def find_target(table: Table, name: str) -> Column:
             return column
     known = ", ".join(repr(column.name) for column in table.columns[:20])
     raise FitRefused("TARGET_NOT_FOUND", f"the table has no column {name!r}; it has {known}")
-
-
-def infer_task(target: Column, row_count: int) -> Task:
-    """Tell the task from its target.
-
-    Text, booleans and integers of few values (two, or at most 20 that each stand in ten rows
-    on average) are classes; other numbers are values.
-    """
-    if target.type in (ColumnType.TEXT, ColumnType.BOOLEAN):
-        return Task.CLASSIFICATION
-    few = max(2, min(_MAX_INFERRED_CLASSES, row_count // 10))
-    if target.type is ColumnType.INTEGER and target.distinct_count <= few:
-        return Task.CLASSIFICATION
-    return Task.REGRESSION
 
 
 def take_target(frame: pl.DataFrame, target: Column, task: Task) -> pl.Series:

@@ -1,6 +1,7 @@
 """What serving reads from a real registry: in which order, how large, and nothing twice."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from registry import aliases, versions
 from registry.aliases import Move
@@ -47,6 +48,21 @@ async def test_a_version_is_as_large_as_admission_found_it_else_it_is_guessed(
     models = (await ServingSource(sessions, store).read_snapshot()).models
     assert models["measured"].versions[1].memory_bytes == 12345
     assert models["guessed"].versions[1].memory_bytes > 1 << 20
+
+
+async def test_it_is_told_what_a_version_was_checked_with(
+    sessions: Sessions, store: LocalArtifactStore
+) -> None:
+    golden = StoredFile("golden-rows.json", "", 100, "ef" * 32)
+    report = replace(make_report(memory_bytes=1), onnxruntime_version="1.2.3")
+    async with begin(sessions) as session:
+        await ensure_model(session, "checked")
+        verdict = Verdict((), SIGNATURE, report)
+        for files in ((FILE, golden), (FILE, replace(golden, size_bytes=1 << 30)), (FILE,)):
+            await versions.register_version(session, "checked", VersionDraft(), files, verdict)
+    found = (await ServingSource(sessions, store).read_snapshot()).models["checked"].versions
+    assert [found[number].golden_digest for number in (1, 2, 3)] == ["ef" * 32, "", ""]
+    assert found[1].onnxruntime_version == "1.2.3"
 
 
 async def test_versions_are_read_once_and_forgotten_when_they_are_gone(

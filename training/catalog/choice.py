@@ -60,7 +60,7 @@ def choose_trainer(trainer_id: str, task: Task) -> TrainerSpec:
         FieldInvalid: There is none of that id, or it can't do the task.
         TrainerNotInstalled: Its package is not installed here.
     """
-    able = [trainer for trainer in list_trainers() if task in trainer.tasks]
+    able = [trainer for trainer in list_trainers() if trainer.can_do(task)]
     if not trainer_id:
         return able[0]
     trainer = get_trainer(trainer_id)

@@ -21,10 +21,11 @@ class TrainerSpec:
     Attributes:
         id: Its key in `TRAINERS`.
         description: For people.
-        tasks: What it can do.
+        tasks: What it can do for one target.
         settings: The model of its settings; every field has a default.
         package: The package that must be installed beside the server's own; mostly none.
         max_rows: How many rows it can learn from; None if there is no bound.
+        takes_weights: Whether rows may count more or less than others.
     """
 
     id: str
@@ -33,11 +34,16 @@ class TrainerSpec:
     settings: type[Settings]
     package: str = ""
     max_rows: int | None = None
+    takes_weights: bool = True
 
     @property
     def is_installed(self) -> bool:
         """Whether it can be used here."""
         return not self.package or find_spec(self.package) is not None
+
+    def can_do(self, task: Task) -> bool:
+        """Tell whether it can do a task; several targets are learned one by one."""
+        return task.of_one_target in self.tasks
 
 
 _ALL = (
@@ -90,6 +96,7 @@ _ALL = (
         _BOTH,
         settings.NearestNeighborsSettings,
         max_rows=_MOST_HELD_ROWS,
+        takes_weights=False,
     ),
     TrainerSpec(
         "svm",

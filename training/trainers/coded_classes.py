@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 
 from training.onnx_graph import Array
 
@@ -33,6 +34,11 @@ class CodedClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             sample_weight = balance if sample_weight is None else balance * sample_weight
         self.model_ = clone(self.model).fit(X, codes, sample_weight=sample_weight)
         return self
+
+    @available_if(lambda self: hasattr(self.model, "decision_function"))  # type: ignore[untyped-decorator]  # scikit-learn has no types
+    def decision_function(self, X: Array) -> Array:  # noqa: N803  the same
+        """Return the score of the second of two classes [rows], or of each [rows, classes]."""
+        return np.asarray(self.model_.decision_function(X))
 
     def predict_proba(self, X: Array) -> Array:  # noqa: N803  the same
         """Return the probabilities [rows, classes]."""

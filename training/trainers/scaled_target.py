@@ -3,18 +3,27 @@
 They learn the target in standard deviations from its mean, and answer in its own unit.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.preprocessing import StandardScaler
 
-from training.onnx_graph import OnnxGraph
+from training.onnx_graph import Array, OnnxGraph
 
 
-def scale_target(regressor: Any) -> TransformedTargetRegressor:
+class ScaledTarget(TransformedTargetRegressor):  # type: ignore[misc]  # scikit-learn has no types
+    """Says by its signature that rows may have weights, which scikit-learn asks for."""
+
+    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> Self:  # noqa: N803  scikit-learn's names
+        """Fit to rows [rows, columns] and values [rows]."""
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return super().fit(X, y, **weights)  # type: ignore[no-any-return]  # it has no types
+
+
+def scale_target(regressor: Any) -> ScaledTarget:
     """Put a regressor behind the scaling of its target."""
-    return TransformedTargetRegressor(regressor, transformer=StandardScaler())
+    return ScaledTarget(regressor, transformer=StandardScaler())
 
 
 def add_unscaled(graph: OnnxGraph, estimator: TransformedTargetRegressor, values: str) -> str:

@@ -42,6 +42,12 @@ class SummedXgboost(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no
         """Return the values, FP64 [rows]."""
         return self._add_up(X)[:, 0]
 
+    def decision_function(self, X: Array) -> Array:  # noqa: N803  the same
+        """Return the score of the second of two codes [rows], or of each [rows, codes]."""
+        sums = self._add_up(X)
+        # The first of two codes has the score 0 in every row.
+        return sums[:, 1] if sums.shape[1] == 2 else sums  # noqa: PLR2004  two codes
+
     def predict_proba(self, X: Array) -> Array:  # noqa: N803  the same
         """Return the probabilities of the codes, FP64 [rows, classes]."""
         return compute_softmax(self._add_up(X))

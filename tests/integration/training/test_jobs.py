@@ -12,7 +12,7 @@ from registry.artifact_store import StoredBytes
 from registry.errors import FieldInvalid, ServerDraining
 from registry.paging import Page
 from registry.reports import Fault
-from registry.signature import Role
+from registry.signature import Role, Task
 from registry.transactions import Sessions, begin
 from training import claims, datasets, jobs
 from training.catalog import trainers
@@ -37,9 +37,18 @@ from training.feature_steps import (
 from training.fitting import FitProgress
 from training.followers import JobFollowers
 from training.job import Job, JobSpec
+from training.learning import Calibration, Learning
 from training.states import TRANSITIONS, JobState
 
-TABLE = Table(10, (Column("a", ColumnType.FLOAT, 0, 10), Column("y", ColumnType.TEXT, 0, 2)))
+TABLE = Table(
+    10,
+    (
+        Column("a", ColumnType.FLOAT, 0, 10),
+        Column("y", ColumnType.TEXT, 0, 2),
+        Column("t", ColumnType.TEXT, 0, 2),
+        Column("w", ColumnType.FLOAT, 0, 10, minimum=-1.0, maximum=1.0),
+    ),
+)
 LONG, OVER = ClaimTimes(timedelta(minutes=5)), ClaimTimes(timedelta(seconds=-1))
 
 
@@ -172,6 +181,29 @@ async def test_a_step_without_a_graph_makes_no_job(database: Sessions) -> None:
         ({"trainer": "none"}, "training_job.trainer"),
         ({"settings": {"x": 1}}, "training_job.trainer"),
         ({"holdout_fraction": 1.0}, "training_job.holdout_fraction"),
+        ({"trainer": "linear-regression"}, "training_job.trainer"),
+        ({"task": Task.MULTILABEL_CLASSIFICATION}, "training_job.targets"),
+        ({"learning": Learning(("y", "z"))}, "training_job.targets[1]"),
+        ({"learning": Learning(("y", "y"))}, "training_job.targets"),
+        ({"learning": Learning(("y", "a")), "task": Task.CLASSIFICATION}, "training_job.task"),
+        ({"learning": Learning(weight_column="y")}, "training_job.weight_column"),
+        ({"learning": Learning(weight_column="w")}, "training_job.weight_column"),
+        ({"learning": Learning(weight_column="t"), "target": "a"}, "training_job.weight_column"),
+        (
+            {"learning": Learning(weight_column="a"), "features": (FeatureColumn("a"),)},
+            "training_job.features[0].column",
+        ),
+        ({"learning": Learning(class_weights={"x": -1.0})}, "training_job.class_weights"),
+        (
+            {"learning": Learning(class_weights={"x": 2.0}), "target": "a"},
+            "training_job.class_weights",
+        ),
+        (
+            {"learning": Learning(calibration=Calibration.SIGMOID), "target": "a"},
+            "training_job.calibration",
+        ),
+        ({"learning": Learning(parity_tolerance=0.5)}, "training_job.parity_tolerance"),
+        ({"learning": Learning(parity_tolerance=-1.0)}, "training_job.parity_tolerance"),
     ],
 )
 async def test_what_must_fail_is_refused(
@@ -203,6 +235,13 @@ async def test_a_trainer_that_is_not_installed_is_refused(
     monkeypatch.setattr(trainers, "find_spec", lambda _: None)
     with pytest.raises(TrainerNotInstalled, match="xgboost"):
         await create(database, trainer="xgboost")
+
+
+async def test_how_targets_are_learned_is_kept(database: Sessions) -> None:
+    learning = Learning(("a", "w"), parity_tolerance=1e-4)
+    await create(database, target="a", learning=learning)
+    async with begin(database) as session:
+        assert (await jobs.get_job(session, "j")).spec.learning == learning
 
 
 async def test_a_table_that_failed_is_not_trained_on(database: Sessions) -> None:

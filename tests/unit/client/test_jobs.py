@@ -10,8 +10,13 @@ from modelyard import (
     TrainingEvent,
     TrainingJob,
 )
-from modelyard.registry.v1.resources_pb2 import TASK_CLASSIFICATION, TensorSpec
+from modelyard.registry.v1.resources_pb2 import (
+    TASK_CLASSIFICATION,
+    TASK_MULTILABEL_CLASSIFICATION,
+    TensorSpec,
+)
 from modelyard.training.v1.training_pb2 import (
+    CALIBRATION_ISOTONIC,
     CreateTrainingJobRequest,
     Feature,
     WatchTrainingJobRequest,
@@ -38,6 +43,25 @@ def events(*sequences: int | None) -> list[TrainingEvent | None]:
 
 async def watched(client: AsyncClient) -> list[int]:
     return [event.sequence async for event in client.watch_training_job("job-1")]
+
+
+async def test_train_of_several_targets_sends_how_they_are_learned(client: AsyncClient) -> None:
+    job = await client.train(
+        "penguins",
+        "birds",
+        ["tall", "old"],
+        task="multilabel_classification",
+        weight_column="count",
+        class_weights={"yes": 2},
+        calibration="isotonic",
+        parity_tolerance=1e-4,
+    )
+    assert (job.target, list(job.targets)) == ("", ["tall", "old"])
+    assert job.task == TASK_MULTILABEL_CLASSIFICATION
+    assert job.weight_column == "count"
+    assert dict(job.class_weights) == {"yes": 2}
+    assert job.calibration == CALIBRATION_ISOTONIC
+    assert job.parity_tolerance == 1e-4
 
 
 async def test_train_sends_every_setting(client: AsyncClient, yard: Yard) -> None:

@@ -29,7 +29,7 @@ def answer(**outputs: Any) -> ModelInferResponse:
     response = ModelInferResponse(model_name="penguins", model_version="3")
     for name, values in outputs.items():
         array = np.array(values)
-        datatype = {"U": "BYTES", "f": "FP32", "i": "INT64"}[array.dtype.kind]
+        datatype = {"U": "BYTES", "f": "FP32", "i": "INT64", "b": "BOOL"}[array.dtype.kind]
         response.outputs.add(name=name, datatype=datatype, shape=array.shape)
         response.raw_output_contents.append(encode(Tensor(name, datatype, array)))
     return response
@@ -76,6 +76,32 @@ async def test_predict_sends_typed_columns_and_names_classes(
         "probabilities": {"Adelie": 0.25, "Gentoo": 0.75},
     }
     assert repr(prediction) == "<penguins version 3, 2 rows: Adelie 1.000; Gentoo 0.750>"
+
+
+async def test_labels_and_several_values_have_their_names(client: AsyncClient, yard: Yard) -> None:
+    version = yard.versions["models/penguins/versions/3"]
+    version.ClearField("classes")
+    version.classes.extend(["tall", "old"])
+    version.target_names.extend(["tall", "old"])
+    yard.infer = lambda _: answer(
+        labels=[[True, False], [False, False]], probabilities=[[0.75, 0.25], [0.5, 0.0]]
+    )
+    prediction = await client.predict("penguins", [ROW, ROW])
+    assert prediction.targets == ("tall", "old")
+    assert prediction.labels.tolist() == [[True, False], [False, False]]
+    assert prediction.probability_by_class["tall"].tolist() == [0.75, 0.5]
+    assert prediction.rows[0] == {
+        "labels": {"tall": True, "old": False},
+        "probabilities": {"tall": 0.75, "old": 0.25},
+    }
+    assert repr(prediction) == "<penguins version 3, 2 rows: tall 0.750; no label>"
+
+    yard.infer = lambda _: answer(value=[[1.5, 2.5]])
+    prediction = await client.predict("penguins", ROW)
+    assert prediction.value.tolist() == [[1.5, 2.5]]
+    assert prediction.value_by_target["old"].tolist() == [2.5]
+    assert prediction.rows == [{"value": {"tall": 1.5, "old": 2.5}}]
+    assert yard.calls["GetModelVersion"] == 1
 
 
 async def test_metadata_and_classes_are_read_once_for_a_version(

@@ -10,6 +10,7 @@ from typer.testing import Result
 
 from modelyard import ModelVersion, ModelyardError, TrainingEvent, TrainingJob
 from modelyard.registry.v1.resources_pb2 import Fault
+from modelyard.training.v1.training_pb2 import CALIBRATION_SIGMOID
 from tests.unit.client.yard import Context, Yard
 
 Command = Callable[..., Result]
@@ -52,6 +53,24 @@ def test_train_follows_the_job_and_shows_the_version(command: Command, yard: Yar
     ]
     assert "accuracy" in result.stdout
     assert dict(yard.jobs["trainingJobs/job-1"].settings) == {"trees": 50, "kind": "a=b"}
+
+
+def test_train_takes_several_targets_and_weights(command: Command, yard: Yard) -> None:
+    several = ["train", "m", "--dataset", "d", "--target", "a", "--target", "b", "--no-wait"]
+    assert command(*several, "--weight-column", "n").exit_code == 0
+    job = yard.jobs["trainingJobs/job-1"]
+    assert (job.target, list(job.targets), job.weight_column) == ("", ["a", "b"], "n")
+    assert "a, b" in command("jobs", "list").stdout
+
+    weighed = [*TRAIN, "--no-wait", "--class-weight", "x=y=2", "--calibration", "sigmoid"]
+    assert command(*weighed).exit_code == 0
+    job = yard.jobs["trainingJobs/job-2"]
+    assert (job.target, dict(job.class_weights)) == ("species", {"x=y": 2.0})
+    assert job.calibration == CALIBRATION_SIGMOID
+
+    wrong = command(*TRAIN, "--class-weight", "much")
+    assert wrong.exit_code == 2
+    assert "CLASS=WEIGHT" in wrong.stderr
 
 
 def test_train_tells_how_to_deploy_what_is_not(command: Command, yard: Yard) -> None:

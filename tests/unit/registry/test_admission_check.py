@@ -35,6 +35,8 @@ def test_a_good_model_is_measured(tmp_path: Path) -> None:
     assert outcome.faults == ()
     assert outcome.report
     assert (outcome.report.golden_row_count, outcome.report.golden_max_difference) == (2, 0.0)
+    assert outcome.report.hundred_rows_p50_us > 0
+    assert outcome.report.node_count == 1
 
 
 def test_what_its_makers_know_more_is_kept(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +24,7 @@ from training.edge_rows import make_edge_rows
 from training.export import export_pipeline
 from training.fit import fit
 from training.fitting import FitOutcome, FitRequest
+from training.learning import Calibration, Learning
 from training.parity import measure_difference
 
 Fit = Callable[..., FitOutcome]
@@ -131,6 +133,37 @@ def test_swapped_labels_are_found(
     assert holdout.max_difference == 0
 
 
+@pytest.mark.parametrize(("trainer", "task"), WAYS)
+@pytest.mark.parametrize("targets", [1, 2])
+def test_an_optimizer_finds_nothing_more_in_the_graph(
+    run_fit: Fit, tmp_path: Path, trainer: str, task: Task, targets: int
+) -> None:
+    few = {"gradient-boosting": {"iterations": 3}, "random-forest": {"trees": 3}}
+    x = np.arange(60) * 0.25
+    table = pl.DataFrame({"x": x, "t": ["a", "b", "c"] * 20, "n": x[::-1]})
+    of_each = [
+        x % (3 + it) if task is Task.REGRESSION else x % (3 + it) > 1 for it in range(targets)
+    ]
+    names = tuple(f"y{it}" for it in range(targets))
+    table = table.with_columns(**dict(zip(names, of_each, strict=True)))
+    outcome = run_fit(
+        table,
+        names[0],
+        trainer=trainer,
+        settings=few.get(trainer, {}),
+        learning=Learning(names if targets > 1 else ()),
+    )
+    assert outcome.fault is None
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(tmp_path / "model.onnx", options)
+    before, after = (
+        len(onnx.load(tmp_path / name).graph.node) for name in ("model.onnx", "optimized.onnx")
+    )
+    assert before <= after
+
+
 def test_admission_accepts_what_a_fit_writes(
     run_fit: Fit, penguins_path: Path, tmp_path: Path
 ) -> None:
@@ -195,10 +228,12 @@ NUMBERS = st.one_of(
     st.integers(-(2**60), 2**60).map(float),
     st.sampled_from([0.1, 7]),
 )
+# A table with NUL in a text is refused.
+TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=3)
 COLUMNS = {
     "number": NUMBERS,
     "whole": st.integers(-(2**63), 2**63 - 1),
-    "text": st.one_of(st.none(), st.text(max_size=3), st.sampled_from("ab")),
+    "text": st.one_of(st.none(), TEXTS, st.sampled_from("ab")),
     "flag": st.booleans(),
 }
 
@@ -218,6 +253,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
     }
     trainer, task = data.draw(st.sampled_from(WAYS))
     classes = task is Task.CLASSIFICATION
+    calibrations = (None, *Calibration) if classes else (None,)
     target = [number % 3 if classes else number * 0.37 for number in range(rows)]
     frame = pl.DataFrame(columns, schema_overrides={"number": pl.Float64}, strict=False)
     frame.with_columns(pl.Series("y", target)).write_parquet(tmp_path / "table")
@@ -237,6 +273,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
         task=task,
         trainer=trainer,
         settings=few.get(trainer, {}),
+        learning=Learning(calibration=data.draw(st.sampled_from(calibrations))),
     )
     outcome = fit(request, tmp_path, lambda _: None)
     assert outcome.fault is None or outcome.fault.reason == "NO_FEATURES", outcome

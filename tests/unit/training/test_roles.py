@@ -13,7 +13,7 @@ from training.feature_steps import (
 from training.ingest import profile_table
 from training.refusal import FitRefused
 from training.roles import Features, choose_features
-from training.target import infer_task
+from training.tasks import infer_task
 
 ROWS = 40
 TABLE = pl.DataFrame(

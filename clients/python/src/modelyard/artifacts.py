@@ -34,7 +34,7 @@ class ArtifactOperations(Operations):
         onnx: Source,
         *,
         golden_rows: Source | Mapping[str, Any] | None = None,
-        task: Literal["classification", "regression"] | None = None,
+        task: Literal["classification", "regression", "multilabel_classification"] | None = None,
         classes: Sequence[str] = (),
         description: str = "",
         labels: Mapping[str, str] | None = None,

@@ -23,6 +23,7 @@ from modelyard.names import (
 from modelyard.registry.v1.resources_pb2 import Task
 from modelyard.training.v1 import training_pb2 as messages
 from modelyard.training.v1.training_pb2 import (
+    Calibration,
     Feature,
     Trainer,
     TrainingJob,
@@ -47,22 +48,26 @@ class JobOperations(Operations):
         self,
         model: ModelRef,
         dataset: TableRef,
-        target: str,
+        target: str | Sequence[str],
         *,
-        task: Literal["classification", "regression"] | None = None,
+        task: Literal["classification", "regression", "multilabel_classification"] | None = None,
         trainer: str = "",
         settings: Mapping[str, Any] | None = None,
         features: Sequence[str | Feature] = (),
         holdout_fraction: float = 0.0,
         seed: int = 0,
         labels: Mapping[str, str] | None = None,
+        weight_column: str = "",
+        class_weights: Mapping[str, float] | None = None,
+        calibration: Literal["sigmoid", "isotonic"] | None = None,
+        parity_tolerance: float = 0.0,
     ) -> TrainingJob:
         """Start a training job.
 
         Args:
             model: The model that gets the version; made if it does not exist.
             dataset: The table; a dataset alone means its latest version.
-            target: The column to predict.
+            target: The column to predict, or several.
             task: What to do; told from the target when not given.
             trainer: The trainer's id; chosen for the task when empty.
             settings: The trainer's settings.
@@ -70,6 +75,10 @@ class JobOperations(Operations):
             holdout_fraction: The part of the rows kept for evaluation; 0 is 0.2.
             seed: Seeds everything random.
             labels: Free words to find the job by.
+            weight_column: The column that says how much each row counts.
+            class_weights: How much the rows of each class count in training, by its name.
+            calibration: How probabilities are calibrated; not at all when not given.
+            parity_tolerance: How far the ONNX graph may be from the pipeline; 0 is 1e-5.
 
         Returns:
             The job, which waits for a worker.
@@ -80,13 +89,18 @@ class JobOperations(Operations):
         job = TrainingJob(
             model=model_name(model),
             dataset_version=table_name(dataset),
-            target=target,
+            target=target if isinstance(target, str) else "",
+            targets=() if isinstance(target, str) else target,
             task=Task.Value(f"TASK_{task.upper()}") if task else Task.TASK_UNSPECIFIED,
             trainer=trainer,
             features=[Feature(column=it) if isinstance(it, str) else it for it in features],
             holdout_fraction=holdout_fraction,
             seed=seed,
             labels=labels,
+            weight_column=weight_column,
+            class_weights=class_weights,
+            calibration=Calibration.Value(f"CALIBRATION_{(calibration or 'unspecified').upper()}"),
+            parity_tolerance=parity_tolerance,
         )
         if settings:
             job.settings.update(dict(settings))

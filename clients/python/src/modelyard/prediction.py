@@ -13,6 +13,7 @@ from modelyard.inference.v1.inference_pb2 import ModelInferResponse
 from modelyard.tensors import Array, decode
 
 LABEL = "label"
+LABELS = "labels"
 PROBABILITIES = "probabilities"
 VALUE = "value"
 
@@ -39,10 +40,12 @@ class Prediction(Inference):
     """What a model predicted for rows; text is text here.
 
     Attributes:
-        classes: The classes in the order of the probabilities; empty if not known.
+        classes: The classes, or labels, in the order of the probabilities; empty if not known.
+        targets: What is predicted, in the order of `value` or `labels`; empty if not known.
     """
 
     classes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     @property
     def label(self) -> Array:
@@ -50,13 +53,24 @@ class Prediction(Inference):
         return self._output(LABEL).reshape(-1)
 
     @property
+    def labels(self) -> Array:
+        """Whether each of several labels holds, shape [rows, labels]; `targets` names them."""
+        return self._output(LABELS)
+
+    @property
     def value(self) -> Array:
-        """The predicted number of each row, shape [rows]."""
-        return self._output(VALUE).reshape(-1)
+        """The predicted number of each row, shape [rows]; of several targets [rows, targets]."""
+        value = self._output(VALUE)
+        return value if value.ndim > 1 and value.shape[1] > 1 else value.reshape(-1)
+
+    @property
+    def value_by_target(self) -> dict[str, Array]:
+        """The predicted numbers of each target by its name, each of shape [rows]."""
+        return dict(zip(self.targets, np.atleast_2d(self._output(VALUE)).T, strict=False))
 
     @property
     def probabilities(self) -> Array:
-        """The probability of each class, shape [rows, classes]; `classes` names them."""
+        """The probability of each class or label, shape [rows, classes]; `classes` names them."""
         return self._output(PROBABILITIES)
 
     @property
@@ -98,9 +112,11 @@ class Prediction(Inference):
             ) from None
 
     def _plain(self, name: str, cell: Any) -> Any:
-        """Return one row of an output as a value, a list, or probabilities by class."""
-        if name == PROBABILITIES and isinstance(cell, list) and len(cell) == len(self.classes):
-            return dict(zip(self.classes, cell, strict=True))
+        """Return one row of an output as a value, a list, or values by class or target."""
+        columns = {PROBABILITIES: self.classes, LABELS: self.targets, VALUE: self.targets}
+        names = columns.get(name, ())
+        if isinstance(cell, list) and len(cell) == len(names) and (len(cell) > 1 or name != VALUE):
+            return dict(zip(names, cell, strict=True))
         return cell[0] if isinstance(cell, list) and len(cell) == 1 else cell
 
 
@@ -142,10 +158,20 @@ def read_inference(answer: ModelInferResponse) -> Inference:
     return Inference(answer.model_name, answer.model_version, outputs)
 
 
-def as_prediction(inference: Inference, classes: Sequence[str]) -> Prediction:
-    """Make bytes text, and name the classes."""
+def has_named_columns(inference: Inference) -> bool:
+    """Tell whether an output has columns that the registry has names for."""
+    shapes = {name: array.shape for name, array in inference.outputs.items()}
+    return PROBABILITIES in shapes or max(shapes.get(VALUE, ())[1:], default=1) > 1
+
+
+def as_prediction(
+    inference: Inference, classes: Sequence[str], targets: Sequence[str] = ()
+) -> Prediction:
+    """Make bytes text, and name the classes and targets."""
     outputs = {name: _as_text(array) for name, array in inference.outputs.items()}
-    return Prediction(inference.model, inference.model_version, outputs, tuple(classes))
+    return Prediction(
+        inference.model, inference.model_version, outputs, tuple(classes), tuple(targets)
+    )
 
 
 def as_row(prediction: Prediction) -> RowPrediction:
@@ -183,6 +209,9 @@ def _as_text(array: Array) -> Array:
 def _words(row: Mapping[str, Any]) -> list[str]:
     """Tell a row in few words: the label with its probability, or each output."""
     chance = row.get(PROBABILITIES)
+    if isinstance(row.get(LABELS), dict) and isinstance(chance, dict):
+        held = [f"{name} {chance[name]:.3f}" for name, holds in row[LABELS].items() if holds]
+        return held or ["no label"]
     if LABEL in row and isinstance(chance, dict):
         # Classes are text; a label that is a truth value need not be written like its class.
         sure = chance.get(str(row[LABEL]), max(chance.values()))

@@ -11,12 +11,12 @@ from modelyard.error import ModelyardError, invalid_rows
 from modelyard.inference.v1.inference_pb2 import ModelInferRequest, ModelMetadataResponse
 from modelyard.known import CHAMPION, KnownModels
 from modelyard.prediction import (
-    PROBABILITIES,
     Inference,
     Prediction,
     RowPrediction,
     as_prediction,
     as_row,
+    has_named_columns,
     read_inference,
 )
 from modelyard.registry.v1.resources_pb2 import ModelVersion, Signature, TensorSpec
@@ -140,9 +140,10 @@ class AsyncServedModel:
         tensors = to_tensors(rows, metadata.inputs, optional)
         inference = await self._infer_slices(cut(tensors, metadata.outputs))
         self._known.note_answer(self._name, self._version, inference.model_version)
-        if PROBABILITIES not in inference.outputs:
+        if not has_named_columns(inference):
             return as_prediction(inference, ())
-        return as_prediction(inference, (await self._read_version(inference.model_version)).classes)
+        answered = await self._read_version(inference.model_version)
+        return as_prediction(inference, answered.classes, answered.target_names)
 
     async def _read_version(self, number: str) -> ModelVersion:
         return await self._known.read_version_if_possible(self._name, number)

@@ -20,7 +20,11 @@ def jobs_table(jobs: Sequence[TrainingJob]) -> Table:
         (
             [
                 *(last_id(it.name), job_state(it), f"{it.progress_percent} %", last_id(it.model)),
-                *(it.dataset_version.removeprefix("datasets/"), it.target, moment(it.create_time)),
+                *(
+                    it.dataset_version.removeprefix("datasets/"),
+                    _targets(it),
+                    moment(it.create_time),
+                ),
             ]
             for it in jobs
         ),
@@ -31,7 +35,7 @@ def job_panel(job: TrainingJob) -> Panel:
     """Show one job with all that is known about it."""
     stage = f" {job.stage}" if job.stage else ""
     lines = [f"{job_state(job)},{stage} {job.progress_percent} %", _times(job)]
-    lines.append(f"trains {job.model} on {job.dataset_version}, target {job.target}")
+    lines.append(f"trains {job.model} on {job.dataset_version}, target {_targets(job)}")
     settings = [f"{key}={_words(value)}" for key, value in sorted(dict(job.settings).items())]
     lines.append(f"trainer {', '.join([job.trainer or 'chosen by the server', *settings])}")
     if job.model_version:
@@ -47,6 +51,10 @@ def job_panel(job: TrainingJob) -> Panel:
 def job_state(job: TrainingJob) -> str:
     """Return a job's state as a word."""
     return TrainingJob.State.Name(job.state).removeprefix("STATE_").lower()
+
+
+def _targets(job: TrainingJob) -> str:
+    return ", ".join(job.targets) or job.target
 
 
 def _times(job: TrainingJob) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from modelyard.names import last_id
 from modelyard.registry.v1.resources_pb2 import (
+    AdmissionReport,
     Metric,
     Model,
     ModelVersion,
@@ -80,10 +81,13 @@ def version_panel(version: ModelVersion) -> Panel:
     if version.metrics:
         parts += ["", metrics_table(version.metrics)]
     if version.HasField("parity_report"):
-        parts += ["", parity_table(version.parity_report, version.task)]
+        report = version.parity_report
+        parts += ["", parity_table(report, version.task), escape(report.explanation)]
+        if report.stale:
+            stale = f"compared with ONNX Runtime {report.onnxruntime_version}; another one runs now"
+            parts.append(f"[yellow]{escape(stale)}[/]")
     if version.HasField("admission_report"):
-        report = version.admission_report
-        parts += ["", f"one row {report.row_p50_us:.0f} us, {report.memory_bytes / 2**20:.1f} MiB"]
+        parts += ["", _admission_words(version.admission_report)]
     return Panel(Group(*parts), title=escape(version.name), title_align="left", expand=False)
 
 
@@ -153,6 +157,14 @@ def _parameter_words(version: ModelVersion) -> str:
     trainer = settings.pop("trainer", "")
     words = [f"trainer {trainer}"] if trainer else []
     words += [f"{key}={value}" for key, value in sorted(settings.items())]
+    return ", ".join(words)
+
+
+def _admission_words(report: AdmissionReport) -> str:
+    words = [f"one row {report.row_p50_us:.0f} us"]
+    if report.hundred_rows_p50_us:
+        words.append(f"100 rows {report.hundred_rows_p50_us:.0f} us")
+    words.append(f"{report.memory_bytes / 2**20:.1f} MiB")
     return ", ".join(words)
 
 

@@ -14,9 +14,11 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     model: Annotated[str, typer.Argument(help="The model that gets the version.")],
     *,
     dataset: Annotated[str, typer.Option(help="The dataset, or DATASET/versions/NUMBER.")],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Annotated[
+        list[str], typer.Option(help="The column to predict; repeatable for several.")
+    ],
     task: Annotated[
-        Literal["classification", "regression"] | None,
+        Literal["classification", "regression", "multilabel_classification"] | None,
         typer.Option(help="What to do; told from the target when not given."),
     ] = None,
     trainer: Annotated[str, typer.Option(help="The trainer; chosen when not given.")] = "",
@@ -28,6 +30,19 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         float, typer.Option(help="The part of the rows kept for evaluation; 0 is 0.2.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 0,
+    weight_column: Annotated[
+        str, typer.Option(help="The column that says how much each row counts.")
+    ] = "",
+    class_weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class-weight", metavar="CLASS=WEIGHT", help="How much a class counts; repeatable."
+        ),
+    ] = None,
+    calibration: Annotated[
+        Literal["sigmoid", "isotonic"] | None,
+        typer.Option(help="How probabilities are calibrated; not at all when not given."),
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Whether to follow the job to its end.")
     ] = True,
@@ -36,12 +51,15 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     job = session.client.train(
         model,
         dataset,
-        target,
+        target[0] if len(target) == 1 else target,
         task=task,
         trainer=trainer,
         settings=dict(_setting(it) for it in settings or ()),
         holdout_fraction=holdout,
         seed=seed,
+        weight_column=weight_column,
+        class_weights=dict(_class_weight(it) for it in class_weights or ()),
+        calibration=calibration,
     )
     session.note(f"{job.name} trains {model} on {job.dataset_version}")
     if wait:
@@ -60,3 +78,14 @@ def _setting(text: str) -> tuple[str, Any]:
         return key, json.loads(value)
     except ValueError:
         return key, value
+
+
+def _class_weight(text: str) -> tuple[str, float]:
+    """Read CLASS=WEIGHT; the class may have an equals sign in it."""
+    label, _, weight = text.rpartition("=")
+    try:
+        return label, float(weight)
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{text}' is not CLASS=WEIGHT", param_hint="--class-weight"
+        ) from None

@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelyard/registry/v1/resources.proto\x12\x15modelyard.registry.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x04\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12>\n\x06labels\x18\x04 \x03(\x0b\x32(.modelyard.registry.v1.Model.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x07\x61liases\x18\t \x03(\x0b\x32!.modelyard.registry.v1.ModelAliasB\x04\xe2\x41\x01\x03\x12=\n\x08\x62\x61tching\x18\x0f \x01(\x0b\x32%.modelyard.registry.v1.BatchingConfigB\x04\xe2\x41\x01\x01\x12\x42\n\x0einput_contract\x18\x10 \x01(\x0e\x32$.modelyard.registry.v1.InputContractB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:7\xea\x41\x34\n\x13modelyard.dev/Model\x12\x0emodels/{model}*\x06models2\x05model\"\\\n\x0e\x42\x61tchingConfig\x12\x16\n\x08max_rows\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x32\n\tmax_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x89\n\n\x0cModelVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12>\n\x05state\x18\x02 \x01(\x0e\x32).modelyard.registry.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x45\n\x06labels\x18\x04 \x03(\x0b\x32/.modelyard.registry.v1.ModelVersion.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12/\n\x04task\x18\t \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x39\n\tsignature\x18\n \x01(\x0b\x32 .modelyard.registry.v1.SignatureB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63lasses\x18\x0b \x03(\tB\x04\xe2\x41\x01\x01\x12\x34\n\x07metrics\x18\x0c \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x01\x12M\n\nparameters\x18\r \x03(\x0b\x32\x33.modelyard.registry.v1.ModelVersion.ParametersEntryB\x04\xe2\x41\x01\x01\x12\x35\n\x07lineage\x18\x0e \x01(\x0b\x32\x1e.modelyard.registry.v1.LineageB\x04\xe2\x41\x01\x01\x12@\n\rparity_report\x18\x0f \x01(\x0b\x32#.modelyard.registry.v1.ParityReportB\x04\xe2\x41\x01\x01\x12\x46\n\x10\x61\x64mission_report\x18\x10 \x01(\x0b\x32&.modelyard.registry.v1.AdmissionReportB\x04\xe2\x41\x01\x03\x12\x32\n\x06\x66\x61ults\x18\x11 \x03(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64igest\x18\x12 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\tartifacts\x18\x13 \x03(\x0b\x32\x1f.modelyard.registry.v1.ArtifactB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61liases\x18\x14 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rtyped_service\x18\x1e \x01(\tB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_CREATING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x12\n\x0eSTATE_ARCHIVED\x10\x04:_\xea\x41\\\n\x1amodelyard.dev/ModelVersion\x12!models/{model}/versions/{version}*\rmodelVersions2\x0cmodelVersion\"\xb7\x02\n\nModelAlias\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12:\n\rmodel_version\x18\x02 \x01(\tB#\xe2\x41\x01\x02\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:W\xea\x41T\n\x18modelyard.dev/ModelAlias\x12\x1emodels/{model}/aliases/{alias}*\x0cmodelAliases2\nmodelAlias\"\x88\x02\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\tmime_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:h\xea\x41\x65\n\x16modelyard.dev/Artifact\x12\x36models/{model}/versions/{version}/artifacts/{artifact}*\tartifacts2\x08\x61rtifact\"r\n\tSignature\x12\x31\n\x06inputs\x18\x01 \x03(\x0b\x32!.modelyard.registry.v1.TensorSpec\x12\x32\n\x07outputs\x18\x02 \x03(\x0b\x32!.modelyard.registry.v1.TensorSpec\"\xbf\x02\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x34\n\x04role\x18\x04 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.Role\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x14\n\x07minimum\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x07 \x01(\x01H\x01\x88\x01\x01\"t\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_NUMERIC\x10\x01\x12\x14\n\x10ROLE_CATEGORICAL\x10\x02\x12\x10\n\x0cROLE_BOOLEAN\x10\x03\x12\r\n\tROLE_TEXT\x10\x06\x12\r\n\tROLE_TIME\x10\x07\x42\n\n\x08_minimumB\n\n\x08_maximum\"%\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\xdc\x01\n\x07Lineage\x12\x1a\n\x0ctraining_job\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0f\x64\x61taset_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0e\x64\x61taset_sha256\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x46\n\tlibraries\x18\x04 \x03(\x0b\x32-.modelyard.registry.v1.Lineage.LibrariesEntryB\x04\xe2\x41\x01\x01\x1a\x30\n\x0eLibrariesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"^\n\x0cParityReport\x12\x14\n\x06passed\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x38\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\".modelyard.registry.v1.ParityCheckB\x04\xe2\x41\x01\x01\"\xab\x01\n\x0bParityCheck\x12\x12\n\x04rows\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\trow_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\"\n\x14label_mismatch_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0emax_difference\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x17\n\ttolerance\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06passed\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xe7\x01\n\x0f\x41\x64missionReport\x12\x0f\n\x07load_us\x18\x01 \x01(\x03\x12\x12\n\nrow_p50_us\x18\x02 \x01(\x01\x12\x12\n\nrow_p99_us\x18\x03 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x03\x12\x18\n\x10golden_row_count\x18\x05 \x01(\x03\x12\x1d\n\x15golden_max_difference\x18\x06 \x01(\x01\x12\x1b\n\x13onnxruntime_version\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\x9a\x01\n\rInputContract\x12\x1e\n\x1aINPUT_CONTRACT_UNSPECIFIED\x10\x00\x12\x1a\n\x16INPUT_CONTRACT_EXPLAIN\x10\x01\x12\x17\n\x13INPUT_CONTRACT_WARN\x10\x02\x12\x19\n\x15INPUT_CONTRACT_REFUSE\x10\x03\x12\x19\n\x15INPUT_CONTRACT_IGNORE\x10\x04*J\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x13\n\x0fTASK_REGRESSION\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%modelyard/registry/v1/resources.proto\x12\x15modelyard.registry.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x04\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12>\n\x06labels\x18\x04 \x03(\x0b\x32(.modelyard.registry.v1.Model.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x38\n\x07\x61liases\x18\t \x03(\x0b\x32!.modelyard.registry.v1.ModelAliasB\x04\xe2\x41\x01\x03\x12=\n\x08\x62\x61tching\x18\x0f \x01(\x0b\x32%.modelyard.registry.v1.BatchingConfigB\x04\xe2\x41\x01\x01\x12\x42\n\x0einput_contract\x18\x10 \x01(\x0e\x32$.modelyard.registry.v1.InputContractB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:7\xea\x41\x34\n\x13modelyard.dev/Model\x12\x0emodels/{model}*\x06models2\x05model\"\\\n\x0e\x42\x61tchingConfig\x12\x16\n\x08max_rows\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x02\x12\x32\n\tmax_delay\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\xa5\n\n\x0cModelVersion\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12>\n\x05state\x18\x02 \x01(\x0e\x32).modelyard.registry.v1.ModelVersion.StateB\x04\xe2\x41\x01\x03\x12\x19\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x45\n\x06labels\x18\x04 \x03(\x0b\x32/.modelyard.registry.v1.ModelVersion.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x11\n\x03uid\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12/\n\x04task\x18\t \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x39\n\tsignature\x18\n \x01(\x0b\x32 .modelyard.registry.v1.SignatureB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x63lasses\x18\x0b \x03(\tB\x04\xe2\x41\x01\x01\x12\x34\n\x07metrics\x18\x0c \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x01\x12M\n\nparameters\x18\r \x03(\x0b\x32\x33.modelyard.registry.v1.ModelVersion.ParametersEntryB\x04\xe2\x41\x01\x01\x12\x35\n\x07lineage\x18\x0e \x01(\x0b\x32\x1e.modelyard.registry.v1.LineageB\x04\xe2\x41\x01\x01\x12@\n\rparity_report\x18\x0f \x01(\x0b\x32#.modelyard.registry.v1.ParityReportB\x04\xe2\x41\x01\x01\x12\x46\n\x10\x61\x64mission_report\x18\x10 \x01(\x0b\x32&.modelyard.registry.v1.AdmissionReportB\x04\xe2\x41\x01\x03\x12\x32\n\x06\x66\x61ults\x18\x11 \x03(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x64igest\x18\x12 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\tartifacts\x18\x13 \x03(\x0b\x32\x1f.modelyard.registry.v1.ArtifactB\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61liases\x18\x14 \x03(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rtyped_service\x18\x1e \x01(\tB\x04\xe2\x41\x01\x03\x12\x1a\n\x0ctarget_names\x18( \x03(\tB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_CREATING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\x12\x12\n\x0eSTATE_ARCHIVED\x10\x04:_\xea\x41\\\n\x1amodelyard.dev/ModelVersion\x12!models/{model}/versions/{version}*\rmodelVersions2\x0cmodelVersion\"\xb7\x02\n\nModelAlias\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12:\n\rmodel_version\x18\x02 \x01(\tB#\xe2\x41\x01\x02\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:W\xea\x41T\n\x18modelyard.dev/ModelAlias\x12\x1emodels/{model}/aliases/{alias}*\x0cmodelAliases2\nmodelAlias\"\x88\x02\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\tmime_type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x04 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:h\xea\x41\x65\n\x16modelyard.dev/Artifact\x12\x36models/{model}/versions/{version}/artifacts/{artifact}*\tartifacts2\x08\x61rtifact\"r\n\tSignature\x12\x31\n\x06inputs\x18\x01 \x03(\x0b\x32!.modelyard.registry.v1.TensorSpec\x12\x32\n\x07outputs\x18\x02 \x03(\x0b\x32!.modelyard.registry.v1.TensorSpec\"\xbf\x02\n\nTensorSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x34\n\x04role\x18\x04 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.Role\x12\x12\n\ncategories\x18\x05 \x03(\t\x12\x14\n\x07minimum\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x07 \x01(\x01H\x01\x88\x01\x01\"t\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x10\n\x0cROLE_NUMERIC\x10\x01\x12\x14\n\x10ROLE_CATEGORICAL\x10\x02\x12\x10\n\x0cROLE_BOOLEAN\x10\x03\x12\r\n\tROLE_TEXT\x10\x06\x12\r\n\tROLE_TIME\x10\x07\x42\n\n\x08_minimumB\n\n\x08_maximum\"%\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\xdc\x01\n\x07Lineage\x12\x1a\n\x0ctraining_job\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0f\x64\x61taset_version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0e\x64\x61taset_sha256\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x46\n\tlibraries\x18\x04 \x03(\x0b\x32-.modelyard.registry.v1.Lineage.LibrariesEntryB\x04\xe2\x41\x01\x01\x1a\x30\n\x0eLibrariesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb1\x01\n\x0cParityReport\x12\x14\n\x06passed\x18\x01 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x38\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\".modelyard.registry.v1.ParityCheckB\x04\xe2\x41\x01\x01\x12!\n\x13onnxruntime_version\x18\n \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0b\x65xplanation\x18\x0b \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05stale\x18\x0c \x01(\x08\x42\x04\xe2\x41\x01\x03\"\xe6\x01\n\x0bParityCheck\x12\x12\n\x04rows\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\trow_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\"\n\x14label_mismatch_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0emax_difference\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x17\n\ttolerance\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x14\n\x06passed\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rexcused_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0eunstable_count\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\"\x98\x02\n\x0f\x41\x64missionReport\x12\x0f\n\x07load_us\x18\x01 \x01(\x03\x12\x12\n\nrow_p50_us\x18\x02 \x01(\x01\x12\x12\n\nrow_p99_us\x18\x03 \x01(\x01\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x03\x12\x18\n\x10golden_row_count\x18\x05 \x01(\x03\x12\x1d\n\x15golden_max_difference\x18\x06 \x01(\x01\x12\x1b\n\x13onnxruntime_version\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13hundred_rows_p50_us\x18\x14 \x01(\x01\x12\x12\n\nnode_count\x18\x15 \x01(\x03\"(\n\x05\x46\x61ult\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t*\x9a\x01\n\rInputContract\x12\x1e\n\x1aINPUT_CONTRACT_UNSPECIFIED\x10\x00\x12\x1a\n\x16INPUT_CONTRACT_EXPLAIN\x10\x01\x12\x17\n\x13INPUT_CONTRACT_WARN\x10\x02\x12\x19\n\x15INPUT_CONTRACT_REFUSE\x10\x03\x12\x19\n\x15INPUT_CONTRACT_IGNORE\x10\x04*n\n\x04Task\x12\x14\n\x10TASK_UNSPECIFIED\x10\x00\x12\x17\n\x13TASK_CLASSIFICATION\x10\x01\x12\x13\n\x0fTASK_REGRESSION\x10\x02\x12\"\n\x1eTASK_MULTILABEL_CLASSIFICATION\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -111,6 +111,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSION'].fields_by_name['aliases']._serialized_options = b'\342A\001\003'
   _globals['_MODELVERSION'].fields_by_name['typed_service']._loaded_options = None
   _globals['_MODELVERSION'].fields_by_name['typed_service']._serialized_options = b'\342A\001\003'
+  _globals['_MODELVERSION'].fields_by_name['target_names']._loaded_options = None
+  _globals['_MODELVERSION'].fields_by_name['target_names']._serialized_options = b'\342A\001\001'
   _globals['_MODELVERSION']._loaded_options = None
   _globals['_MODELVERSION']._serialized_options = b'\352A\\\n\032modelyard.dev/ModelVersion\022!models/{model}/versions/{version}*\rmodelVersions2\014modelVersion'
   _globals['_MODELALIAS'].fields_by_name['name']._loaded_options = None
@@ -151,6 +153,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARITYREPORT'].fields_by_name['passed']._serialized_options = b'\342A\001\001'
   _globals['_PARITYREPORT'].fields_by_name['checks']._loaded_options = None
   _globals['_PARITYREPORT'].fields_by_name['checks']._serialized_options = b'\342A\001\001'
+  _globals['_PARITYREPORT'].fields_by_name['onnxruntime_version']._loaded_options = None
+  _globals['_PARITYREPORT'].fields_by_name['onnxruntime_version']._serialized_options = b'\342A\001\001'
+  _globals['_PARITYREPORT'].fields_by_name['explanation']._loaded_options = None
+  _globals['_PARITYREPORT'].fields_by_name['explanation']._serialized_options = b'\342A\001\001'
+  _globals['_PARITYREPORT'].fields_by_name['stale']._loaded_options = None
+  _globals['_PARITYREPORT'].fields_by_name['stale']._serialized_options = b'\342A\001\003'
   _globals['_PARITYCHECK'].fields_by_name['rows']._loaded_options = None
   _globals['_PARITYCHECK'].fields_by_name['rows']._serialized_options = b'\342A\001\001'
   _globals['_PARITYCHECK'].fields_by_name['row_count']._loaded_options = None
@@ -163,10 +171,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PARITYCHECK'].fields_by_name['tolerance']._serialized_options = b'\342A\001\001'
   _globals['_PARITYCHECK'].fields_by_name['passed']._loaded_options = None
   _globals['_PARITYCHECK'].fields_by_name['passed']._serialized_options = b'\342A\001\001'
-  _globals['_INPUTCONTRACT']._serialized_start=3994
-  _globals['_INPUTCONTRACT']._serialized_end=4148
-  _globals['_TASK']._serialized_start=4150
-  _globals['_TASK']._serialized_end=4224
+  _globals['_PARITYCHECK'].fields_by_name['excused_count']._loaded_options = None
+  _globals['_PARITYCHECK'].fields_by_name['excused_count']._serialized_options = b'\342A\001\001'
+  _globals['_PARITYCHECK'].fields_by_name['unstable_count']._loaded_options = None
+  _globals['_PARITYCHECK'].fields_by_name['unstable_count']._serialized_options = b'\342A\001\001'
+  _globals['_INPUTCONTRACT']._serialized_start=4214
+  _globals['_INPUTCONTRACT']._serialized_end=4368
+  _globals['_TASK']._serialized_start=4370
+  _globals['_TASK']._serialized_end=4480
   _globals['_MODEL']._serialized_start=190
   _globals['_MODEL']._serialized_end=778
   _globals['_MODEL_LABELSENTRY']._serialized_start=676
@@ -174,35 +186,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHINGCONFIG']._serialized_start=780
   _globals['_BATCHINGCONFIG']._serialized_end=872
   _globals['_MODELVERSION']._serialized_start=875
-  _globals['_MODELVERSION']._serialized_end=2164
+  _globals['_MODELVERSION']._serialized_end=2192
   _globals['_MODELVERSION_LABELSENTRY']._serialized_start=676
   _globals['_MODELVERSION_LABELSENTRY']._serialized_end=721
-  _globals['_MODELVERSION_PARAMETERSENTRY']._serialized_start=1910
-  _globals['_MODELVERSION_PARAMETERSENTRY']._serialized_end=1959
-  _globals['_MODELVERSION_STATE']._serialized_start=1961
-  _globals['_MODELVERSION_STATE']._serialized_end=2067
-  _globals['_MODELALIAS']._serialized_start=2167
-  _globals['_MODELALIAS']._serialized_end=2478
-  _globals['_ARTIFACT']._serialized_start=2481
-  _globals['_ARTIFACT']._serialized_end=2745
-  _globals['_SIGNATURE']._serialized_start=2747
-  _globals['_SIGNATURE']._serialized_end=2861
-  _globals['_TENSORSPEC']._serialized_start=2864
-  _globals['_TENSORSPEC']._serialized_end=3183
-  _globals['_TENSORSPEC_ROLE']._serialized_start=3043
-  _globals['_TENSORSPEC_ROLE']._serialized_end=3159
-  _globals['_METRIC']._serialized_start=3185
-  _globals['_METRIC']._serialized_end=3222
-  _globals['_LINEAGE']._serialized_start=3225
-  _globals['_LINEAGE']._serialized_end=3445
-  _globals['_LINEAGE_LIBRARIESENTRY']._serialized_start=3397
-  _globals['_LINEAGE_LIBRARIESENTRY']._serialized_end=3445
-  _globals['_PARITYREPORT']._serialized_start=3447
-  _globals['_PARITYREPORT']._serialized_end=3541
-  _globals['_PARITYCHECK']._serialized_start=3544
-  _globals['_PARITYCHECK']._serialized_end=3715
-  _globals['_ADMISSIONREPORT']._serialized_start=3718
-  _globals['_ADMISSIONREPORT']._serialized_end=3949
-  _globals['_FAULT']._serialized_start=3951
-  _globals['_FAULT']._serialized_end=3991
+  _globals['_MODELVERSION_PARAMETERSENTRY']._serialized_start=1938
+  _globals['_MODELVERSION_PARAMETERSENTRY']._serialized_end=1987
+  _globals['_MODELVERSION_STATE']._serialized_start=1989
+  _globals['_MODELVERSION_STATE']._serialized_end=2095
+  _globals['_MODELALIAS']._serialized_start=2195
+  _globals['_MODELALIAS']._serialized_end=2506
+  _globals['_ARTIFACT']._serialized_start=2509
+  _globals['_ARTIFACT']._serialized_end=2773
+  _globals['_SIGNATURE']._serialized_start=2775
+  _globals['_SIGNATURE']._serialized_end=2889
+  _globals['_TENSORSPEC']._serialized_start=2892
+  _globals['_TENSORSPEC']._serialized_end=3211
+  _globals['_TENSORSPEC_ROLE']._serialized_start=3071
+  _globals['_TENSORSPEC_ROLE']._serialized_end=3187
+  _globals['_METRIC']._serialized_start=3213
+  _globals['_METRIC']._serialized_end=3250
+  _globals['_LINEAGE']._serialized_start=3253
+  _globals['_LINEAGE']._serialized_end=3473
+  _globals['_LINEAGE_LIBRARIESENTRY']._serialized_start=3425
+  _globals['_LINEAGE_LIBRARIESENTRY']._serialized_end=3473
+  _globals['_PARITYREPORT']._serialized_start=3476
+  _globals['_PARITYREPORT']._serialized_end=3653
+  _globals['_PARITYCHECK']._serialized_start=3656
+  _globals['_PARITYCHECK']._serialized_end=3886
+  _globals['_ADMISSIONREPORT']._serialized_start=3889
+  _globals['_ADMISSIONREPORT']._serialized_end=4169
+  _globals['_FAULT']._serialized_start=4171
+  _globals['_FAULT']._serialized_end=4211
 # @@protoc_insertion_point(module_scope)

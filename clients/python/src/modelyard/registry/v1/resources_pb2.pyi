@@ -67,7 +67,9 @@ class _TaskEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Task.ValueType],
     TASK_CLASSIFICATION: _Task.ValueType  # 1
     """Chooses one of a set of classes."""
     TASK_REGRESSION: _Task.ValueType  # 2
-    """Estimates a number."""
+    """Estimates a number, or one for each of several targets."""
+    TASK_MULTILABEL_CLASSIFICATION: _Task.ValueType  # 3
+    """Tells for each of several labels whether it holds."""
 
 class Task(_Task, metaclass=_TaskEnumTypeWrapper):
     """What a model does."""
@@ -77,7 +79,9 @@ TASK_UNSPECIFIED: Task.ValueType  # 0
 TASK_CLASSIFICATION: Task.ValueType  # 1
 """Chooses one of a set of classes."""
 TASK_REGRESSION: Task.ValueType  # 2
-"""Estimates a number."""
+"""Estimates a number, or one for each of several targets."""
+TASK_MULTILABEL_CLASSIFICATION: Task.ValueType  # 3
+"""Tells for each of several labels whether it holds."""
 Global___Task: _TypeAlias = Task  # noqa: Y015
 
 @_typing.final
@@ -305,6 +309,7 @@ class ModelVersion(_message.Message):
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     TYPED_SERVICE_FIELD_NUMBER: _builtins.int
+    TARGET_NAMES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `models/{model}/versions/{version}`."""
     state: Global___ModelVersion.State.ValueType
@@ -341,7 +346,9 @@ class ModelVersion(_message.Message):
 
     @_builtins.property
     def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The classes in the order of the probabilities, as text."""
+        """The classes in the order of the probabilities, as text; of a multilabel classification the
+        labels, which are its targets.
+        """
 
     @_builtins.property
     def metrics(self) -> _containers.RepeatedCompositeFieldContainer[Global___Metric]:
@@ -375,6 +382,12 @@ class ModelVersion(_message.Message):
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The aliases that point to this version."""
 
+    @_builtins.property
+    def target_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The columns that are predicted: of several, in the order in which they stand in the outputs
+        `value` or `labels`.
+        """
+
     def __init__(
         self,
         *,
@@ -399,10 +412,11 @@ class ModelVersion(_message.Message):
         artifacts: _abc.Iterable[Global___Artifact] | None = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
         typed_service: _builtins.str = ...,
+        target_names: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "create_time", b"create_time", "lineage", b"lineage", "parity_report", b"parity_report", "signature", b"signature", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "aliases", b"aliases", "artifacts", b"artifacts", "classes", b"classes", "create_time", b"create_time", "description", b"description", "digest", b"digest", "etag", b"etag", "faults", b"faults", "labels", b"labels", "lineage", b"lineage", "metrics", b"metrics", "name", b"name", "parameters", b"parameters", "parity_report", b"parity_report", "signature", b"signature", "state", b"state", "task", b"task", "typed_service", b"typed_service", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission_report", b"admission_report", "aliases", b"aliases", "artifacts", b"artifacts", "classes", b"classes", "create_time", b"create_time", "description", b"description", "digest", b"digest", "etag", b"etag", "faults", b"faults", "labels", b"labels", "lineage", b"lineage", "metrics", b"metrics", "name", b"name", "parameters", b"parameters", "parity_report", b"parity_report", "signature", b"signature", "state", b"state", "target_names", b"target_names", "task", b"task", "typed_service", b"typed_service", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -706,8 +720,17 @@ class ParityReport(_message.Message):
 
     PASSED_FIELD_NUMBER: _builtins.int
     CHECKS_FIELD_NUMBER: _builtins.int
+    ONNXRUNTIME_VERSION_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
     passed: _builtins.bool
     """Whether every check is within its tolerance."""
+    onnxruntime_version: _builtins.str
+    """The version of ONNX Runtime that ran the graph."""
+    explanation: _builtins.str
+    """What differs, how often, and why that is let through, for people."""
+    stale: _builtins.bool
+    """Whether the server runs another version of ONNX Runtime than the one that was compared."""
     @_builtins.property
     def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParityCheck]:
         """One check for each set of rows."""
@@ -717,10 +740,13 @@ class ParityReport(_message.Message):
         *,
         passed: _builtins.bool = ...,
         checks: _abc.Iterable[Global___ParityCheck] | None = ...,
+        onnxruntime_version: _builtins.str = ...,
+        explanation: _builtins.str = ...,
+        stale: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "passed", b"passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "explanation", b"explanation", "onnxruntime_version", b"onnxruntime_version", "passed", b"passed", "stale", b"stale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -738,6 +764,8 @@ class ParityCheck(_message.Message):
     MAX_DIFFERENCE_FIELD_NUMBER: _builtins.int
     TOLERANCE_FIELD_NUMBER: _builtins.int
     PASSED_FIELD_NUMBER: _builtins.int
+    EXCUSED_COUNT_FIELD_NUMBER: _builtins.int
+    UNSTABLE_COUNT_FIELD_NUMBER: _builtins.int
     rows: _builtins.str
     """The set of rows, such as `holdout` or `unseen categories`."""
     row_count: _builtins.int
@@ -752,6 +780,14 @@ class ParityCheck(_message.Message):
     """The largest difference that is let through."""
     passed: _builtins.bool
     """Whether the check is within its tolerance."""
+    excused_count: _builtins.int
+    """How many of the rows whose labels differ are no fault: the best classes are as good as
+    equal there, and rounding decides between them.
+    """
+    unstable_count: _builtins.int
+    """On how many rows huge numbers cancel out, such that the pipeline's own answer hangs on the
+    last digits of FP64; the graph's may be as far off there.
+    """
     def __init__(
         self,
         *,
@@ -761,10 +797,12 @@ class ParityCheck(_message.Message):
         max_difference: _builtins.float = ...,
         tolerance: _builtins.float = ...,
         passed: _builtins.bool = ...,
+        excused_count: _builtins.int = ...,
+        unstable_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label_mismatch_count", b"label_mismatch_count", "max_difference", b"max_difference", "passed", b"passed", "row_count", b"row_count", "rows", b"rows", "tolerance", b"tolerance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excused_count", b"excused_count", "label_mismatch_count", b"label_mismatch_count", "max_difference", b"max_difference", "passed", b"passed", "row_count", b"row_count", "rows", b"rows", "tolerance", b"tolerance", "unstable_count", b"unstable_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -784,6 +822,8 @@ class AdmissionReport(_message.Message):
     GOLDEN_MAX_DIFFERENCE_FIELD_NUMBER: _builtins.int
     ONNXRUNTIME_VERSION_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    HUNDRED_ROWS_P50_US_FIELD_NUMBER: _builtins.int
+    NODE_COUNT_FIELD_NUMBER: _builtins.int
     load_us: _builtins.int
     """How long the file took to load, in microseconds."""
     row_p50_us: _builtins.float
@@ -798,6 +838,12 @@ class AdmissionReport(_message.Message):
     """The largest difference between a golden row's expected and real output."""
     onnxruntime_version: _builtins.str
     """The version of ONNX Runtime that ran it."""
+    hundred_rows_p50_us: _builtins.float
+    """How long a run of 100 rows takes, median, in microseconds; 0 for a model that takes no such
+    run.
+    """
+    node_count: _builtins.int
+    """How many nodes the graph has."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the report was made."""
@@ -813,10 +859,12 @@ class AdmissionReport(_message.Message):
         golden_max_difference: _builtins.float = ...,
         onnxruntime_version: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        hundred_rows_p50_us: _builtins.float = ...,
+        node_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "golden_max_difference", b"golden_max_difference", "golden_row_count", b"golden_row_count", "load_us", b"load_us", "memory_bytes", b"memory_bytes", "onnxruntime_version", b"onnxruntime_version", "row_p50_us", b"row_p50_us", "row_p99_us", b"row_p99_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "golden_max_difference", b"golden_max_difference", "golden_row_count", b"golden_row_count", "hundred_rows_p50_us", b"hundred_rows_p50_us", "load_us", b"load_us", "memory_bytes", b"memory_bytes", "node_count", b"node_count", "onnxruntime_version", b"onnxruntime_version", "row_p50_us", b"row_p50_us", "row_p99_us", b"row_p99_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from modelyard.registry.v1 import resources_pb2 as modelyard_dot_registry_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\xe7\n\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12H\n\x11\x66\x65\x61ture_selection\x18\x19 \x01(\x0b\x32\'.modelyard.training.v1.FeatureSelectionB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"\xd8\x02\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\x12<\n\x07numeric\x18\x03 \x01(\x0b\x32#.modelyard.training.v1.NumericStepsB\x04\xe2\x41\x01\x01H\x00\x12\x44\n\x0b\x63\x61tegorical\x18\x04 \x01(\x0b\x32\'.modelyard.training.v1.CategoricalStepsB\x04\xe2\x41\x01\x01H\x00\x12\x36\n\x04time\x18\x05 \x01(\x0b\x32 .modelyard.training.v1.TimeStepsB\x04\xe2\x41\x01\x01H\x00\x12\x36\n\x04text\x18\x06 \x01(\x0b\x32 .modelyard.training.v1.TextStepsB\x04\xe2\x41\x01\x01H\x00\x42\x07\n\x05steps\"\xd6\x02\n\x0cNumericSteps\x12\x14\n\x06impute\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08\x63onstant\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x11missing_indicator\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x0c\x63lip_minimum\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x0c\x63lip_maximum\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x11\n\x03log\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04\x62ins\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62in_strategy\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62in_encoding\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05scale\x18\n \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11polynomial_degree\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x01\x42\x0f\n\r_clip_minimumB\x0f\n\r_clip_maximum\"\x8f\x01\n\x10\x43\x61tegoricalSteps\x12\x16\n\x08\x65ncoding\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0emax_categories\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmin_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x13\n\x05order\x18\x04 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tsmoothing\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01\"A\n\tTimeSteps\x12\x13\n\x05parts\x18\x01 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11missing_indicator\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"n\n\tTextSteps\x12\x16\n\x08\x65ncoding\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_terms\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmin_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\"_\n\x10\x46\x65\x61tureSelection\x12\x14\n\x06method\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bmax_columns\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0cmin_variance\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\"\xa7\x02\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x04name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\tinstalled\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07package\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08max_rows\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03:A\xea\x41>\n\x15modelyard.dev/Trainer\x12\x12trainers/{trainer}*\x08trainers2\x07trainer\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xe0\x01\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer\"A\n\x11GetTrainerRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15modelyard.dev/Trainer2\x8f\x06\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x12[\n\nGetTrainer\x12(.modelyard.training.v1.GetTrainerRequest\x1a\x1e.modelyard.training.v1.Trainer\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\x82\r\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12H\n\x11\x66\x65\x61ture_selection\x18\x19 \x01(\x0b\x32\'.modelyard.training.v1.FeatureSelectionB\x04\xe2\x41\x01\x01\x12\x15\n\x07targets\x18\x1e \x03(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rweight_column\x18\x1f \x01(\tB\x04\xe2\x41\x01\x01\x12Q\n\rclass_weights\x18  \x03(\x0b\x32\x34.modelyard.training.v1.TrainingJob.ClassWeightsEntryB\x04\xe2\x41\x01\x01\x12=\n\x0b\x63\x61libration\x18! \x01(\x0e\x32\".modelyard.training.v1.CalibrationB\x04\xe2\x41\x01\x01\x12\x1e\n\x10parity_tolerance\x18\" \x01(\x01\x42\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x33\n\x11\x43lassWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"\xd8\x02\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\x12<\n\x07numeric\x18\x03 \x01(\x0b\x32#.modelyard.training.v1.NumericStepsB\x04\xe2\x41\x01\x01H\x00\x12\x44\n\x0b\x63\x61tegorical\x18\x04 \x01(\x0b\x32\'.modelyard.training.v1.CategoricalStepsB\x04\xe2\x41\x01\x01H\x00\x12\x36\n\x04time\x18\x05 \x01(\x0b\x32 .modelyard.training.v1.TimeStepsB\x04\xe2\x41\x01\x01H\x00\x12\x36\n\x04text\x18\x06 \x01(\x0b\x32 .modelyard.training.v1.TextStepsB\x04\xe2\x41\x01\x01H\x00\x42\x07\n\x05steps\"\xd6\x02\n\x0cNumericSteps\x12\x14\n\x06impute\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08\x63onstant\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x11missing_indicator\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x0c\x63lip_minimum\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x1f\n\x0c\x63lip_maximum\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x01\x88\x01\x01\x12\x11\n\x03log\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04\x62ins\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62in_strategy\x18\x08 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62in_encoding\x18\t \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05scale\x18\n \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11polynomial_degree\x18\x0b \x01(\x05\x42\x04\xe2\x41\x01\x01\x42\x0f\n\r_clip_minimumB\x0f\n\r_clip_maximum\"\x8f\x01\n\x10\x43\x61tegoricalSteps\x12\x16\n\x08\x65ncoding\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1c\n\x0emax_categories\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmin_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x13\n\x05order\x18\x04 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tsmoothing\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01\"A\n\tTimeSteps\x12\x13\n\x05parts\x18\x01 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11missing_indicator\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"n\n\tTextSteps\x12\x16\n\x08\x65ncoding\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tmax_terms\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmin_count\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x17\n\tmax_words\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\"_\n\x10\x46\x65\x61tureSelection\x12\x14\n\x06method\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bmax_columns\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1a\n\x0cmin_variance\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\"\xa7\x02\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x04name\x18\x05 \x01(\tB\x04\xe2\x41\x01\x08\x12\x17\n\tinstalled\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07package\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08max_rows\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x03:A\xea\x41>\n\x15modelyard.dev/Trainer\x12\x12trainers/{trainer}*\x08trainers2\x07trainer\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xe0\x01\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer\"A\n\x11GetTrainerRequest\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15modelyard.dev/Trainer*]\n\x0b\x43\x61libration\x12\x1b\n\x17\x43\x41LIBRATION_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41LIBRATION_SIGMOID\x10\x01\x12\x18\n\x14\x43\x41LIBRATION_ISOTONIC\x10\x02\x32\x8f\x06\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x12[\n\nGetTrainer\x12(.modelyard.training.v1.GetTrainerRequest\x1a\x1e.modelyard.training.v1.Trainer\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRAININGJOB_LABELSENTRY']._loaded_options = None
   _globals['_TRAININGJOB_LABELSENTRY']._serialized_options = b'8\001'
+  _globals['_TRAININGJOB_CLASSWEIGHTSENTRY']._loaded_options = None
+  _globals['_TRAININGJOB_CLASSWEIGHTSENTRY']._serialized_options = b'8\001'
   _globals['_TRAININGJOB'].fields_by_name['name']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_TRAININGJOB'].fields_by_name['state']._loaded_options = None
@@ -47,7 +49,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGJOB'].fields_by_name['dataset_version']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['dataset_version']._serialized_options = b'\342A\001\002\372A\036\n\034modelyard.dev/DatasetVersion'
   _globals['_TRAININGJOB'].fields_by_name['target']._loaded_options = None
-  _globals['_TRAININGJOB'].fields_by_name['target']._serialized_options = b'\342A\001\002'
+  _globals['_TRAININGJOB'].fields_by_name['target']._serialized_options = b'\342A\001\001'
   _globals['_TRAININGJOB'].fields_by_name['task']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['task']._serialized_options = b'\342A\001\001'
   _globals['_TRAININGJOB'].fields_by_name['trainer']._loaded_options = None
@@ -88,6 +90,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGJOB'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_TRAININGJOB'].fields_by_name['feature_selection']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['feature_selection']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['targets']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['targets']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['weight_column']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['weight_column']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['class_weights']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['class_weights']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['calibration']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['calibration']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['parity_tolerance']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['parity_tolerance']._serialized_options = b'\342A\001\001'
   _globals['_TRAININGJOB']._loaded_options = None
   _globals['_TRAININGJOB']._serialized_options = b'\352AS\n\031modelyard.dev/TrainingJob\022\033trainingJobs/{training_job}*\014trainingJobs2\013trainingJob'
   _globals['_FEATURE'].fields_by_name['column']._loaded_options = None
@@ -194,46 +206,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainers']._serialized_options = b'\220\002\001'
   _globals['_TRAININGSERVICE'].methods_by_name['GetTrainer']._loaded_options = None
   _globals['_TRAININGSERVICE'].methods_by_name['GetTrainer']._serialized_options = b'\220\002\001'
+  _globals['_CALIBRATION']._serialized_start=4326
+  _globals['_CALIBRATION']._serialized_end=4419
   _globals['_TRAININGJOB']._serialized_start=226
-  _globals['_TRAININGJOB']._serialized_end=1609
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1324
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1369
-  _globals['_TRAININGJOB_STATE']._serialized_start=1372
-  _globals['_TRAININGJOB_STATE']._serialized_end=1521
-  _globals['_FEATURE']._serialized_start=1612
-  _globals['_FEATURE']._serialized_end=1956
-  _globals['_NUMERICSTEPS']._serialized_start=1959
-  _globals['_NUMERICSTEPS']._serialized_end=2301
-  _globals['_CATEGORICALSTEPS']._serialized_start=2304
-  _globals['_CATEGORICALSTEPS']._serialized_end=2447
-  _globals['_TIMESTEPS']._serialized_start=2449
-  _globals['_TIMESTEPS']._serialized_end=2514
-  _globals['_TEXTSTEPS']._serialized_start=2516
-  _globals['_TEXTSTEPS']._serialized_end=2626
-  _globals['_FEATURESELECTION']._serialized_start=2628
-  _globals['_FEATURESELECTION']._serialized_end=2723
-  _globals['_TRAINER']._serialized_start=2726
-  _globals['_TRAINER']._serialized_end=3021
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=3024
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=3200
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=3202
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=3275
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=3277
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=3353
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=3355
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=3465
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=3467
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=3543
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=3545
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=3650
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=3653
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=3877
-  _globals['_LISTTRAINERSREQUEST']._serialized_start=3879
-  _globals['_LISTTRAINERSREQUEST']._serialized_end=3900
-  _globals['_LISTTRAINERSRESPONSE']._serialized_start=3902
-  _globals['_LISTTRAINERSRESPONSE']._serialized_end=3974
-  _globals['_GETTRAINERREQUEST']._serialized_start=3976
-  _globals['_GETTRAINERREQUEST']._serialized_end=4041
-  _globals['_TRAININGSERVICE']._serialized_start=4044
-  _globals['_TRAININGSERVICE']._serialized_end=4827
+  _globals['_TRAININGJOB']._serialized_end=1892
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1554
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1599
+  _globals['_TRAININGJOB_CLASSWEIGHTSENTRY']._serialized_start=1601
+  _globals['_TRAININGJOB_CLASSWEIGHTSENTRY']._serialized_end=1652
+  _globals['_TRAININGJOB_STATE']._serialized_start=1655
+  _globals['_TRAININGJOB_STATE']._serialized_end=1804
+  _globals['_FEATURE']._serialized_start=1895
+  _globals['_FEATURE']._serialized_end=2239
+  _globals['_NUMERICSTEPS']._serialized_start=2242
+  _globals['_NUMERICSTEPS']._serialized_end=2584
+  _globals['_CATEGORICALSTEPS']._serialized_start=2587
+  _globals['_CATEGORICALSTEPS']._serialized_end=2730
+  _globals['_TIMESTEPS']._serialized_start=2732
+  _globals['_TIMESTEPS']._serialized_end=2797
+  _globals['_TEXTSTEPS']._serialized_start=2799
+  _globals['_TEXTSTEPS']._serialized_end=2909
+  _globals['_FEATURESELECTION']._serialized_start=2911
+  _globals['_FEATURESELECTION']._serialized_end=3006
+  _globals['_TRAINER']._serialized_start=3009
+  _globals['_TRAINER']._serialized_end=3304
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=3307
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=3483
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=3485
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=3558
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=3560
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=3636
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=3638
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=3748
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=3750
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=3826
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=3828
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=3933
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=3936
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=4160
+  _globals['_LISTTRAINERSREQUEST']._serialized_start=4162
+  _globals['_LISTTRAINERSREQUEST']._serialized_end=4183
+  _globals['_LISTTRAINERSRESPONSE']._serialized_start=4185
+  _globals['_LISTTRAINERSRESPONSE']._serialized_end=4257
+  _globals['_GETTRAINERREQUEST']._serialized_start=4259
+  _globals['_GETTRAINERREQUEST']._serialized_end=4324
+  _globals['_TRAININGSERVICE']._serialized_start=4422
+  _globals['_TRAININGSERVICE']._serialized_end=5205
 # @@protoc_insertion_point(module_scope)

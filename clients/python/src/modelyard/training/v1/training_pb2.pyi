@@ -22,6 +22,32 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Calibration:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CalibrationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Calibration.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CALIBRATION_UNSPECIFIED: _Calibration.ValueType  # 0
+    """Not at all."""
+    CALIBRATION_SIGMOID: _Calibration.ValueType  # 1
+    """A logistic curve over the scores (Platt's); good with few rows."""
+    CALIBRATION_ISOTONIC: _Calibration.ValueType  # 2
+    """Any curve that rises (isotonic regression); good with a thousand rows or more."""
+
+class Calibration(_Calibration, metaclass=_CalibrationEnumTypeWrapper):
+    """How probabilities are made to say how often they come true: by predictions for training rows
+    that were not learned from, in a cross-validation of 5 folds.
+    """
+
+CALIBRATION_UNSPECIFIED: Calibration.ValueType  # 0
+"""Not at all."""
+CALIBRATION_SIGMOID: Calibration.ValueType  # 1
+"""A logistic curve over the scores (Platt's); good with few rows."""
+CALIBRATION_ISOTONIC: Calibration.ValueType  # 2
+"""Any curve that rises (isotonic regression); good with a thousand rows or more."""
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
+
 @_typing.final
 class TrainingJob(_message.Message):
     """One fit: a table, a target and settings in; a model version out."""
@@ -87,6 +113,26 @@ class TrainingJob(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ClassWeightsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
@@ -112,6 +158,11 @@ class TrainingJob(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     FEATURE_SELECTION_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    WEIGHT_COLUMN_FIELD_NUMBER: _builtins.int
+    CLASS_WEIGHTS_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
+    PARITY_TOLERANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -123,10 +174,11 @@ class TrainingJob(_message.Message):
     number, and the answer carries the number.
     """
     target: _builtins.str
-    """The column to predict."""
+    """The column to predict; of several `targets` name them all, and this is empty."""
     task: _resources_pb2.Task.ValueType
     """What to do; unspecified is told from the target: text, booleans and few
-    different integers are classes, anything else a number.
+    different integers are classes, anything else a number. Several targets are labels if they
+    are booleans, or 0 and 1, and else numbers.
     """
     trainer: _builtins.str
     """The trainer's id, see ListTrainers; empty chooses for the task."""
@@ -146,6 +198,16 @@ class TrainingJob(_message.Message):
     """Tells two jobs apart that had the same name at different times."""
     etag: _builtins.str
     """Changes with every change of the job."""
+    weight_column: _builtins.str
+    """A column of numbers that says how much each row counts, in training and in the metrics; it
+    is no feature. A row of weight 0 is left out; a weight that misses or is negative is refused.
+    """
+    calibration: Global___Calibration.ValueType
+    """How the probabilities of a classification are calibrated."""
+    parity_tolerance: _builtins.float
+    """How far the ONNX graph may be from the pipeline, in a probability or relative to the target's
+    standard deviation; 0 is 1e-5, and the server has a limit.
+    """
     @_builtins.property
     def settings(self) -> _struct_pb2.Struct:
         """The trainer's settings."""
@@ -186,6 +248,16 @@ class TrainingJob(_message.Message):
     def feature_selection(self) -> Global___FeatureSelection:
         """Which columns of the matrix that the features become the trainer sees; unset is all."""
 
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Several columns to predict at once, 2 to 100: numbers, or booleans that each tell whether a
+        label holds. Rows in which one of them misses are left out.
+        """
+
+    @_builtins.property
+    def class_weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """How much the rows of each class count in training, by the class as text; others count 1."""
+
     def __init__(
         self,
         *,
@@ -214,10 +286,15 @@ class TrainingJob(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         feature_selection: Global___FeatureSelection | None = ...,
+        targets: _abc.Iterable[_builtins.str] | None = ...,
+        weight_column: _builtins.str = ...,
+        class_weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        calibration: Global___Calibration.ValueType = ...,
+        parity_tolerance: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "feature_selection", b"feature_selection", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "parity_tolerance", b"parity_tolerance", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
