@@ -16,7 +16,7 @@ from registry.changes import REGISTRY_CHANGED
 from registry.child_process import ChildLimits
 from registry.requests import forget_old_requests
 from registry.servicer import RegistryServicer
-from registry.transactions import DATABASE_AWAY, Sessions, begin
+from registry.transactions import DATABASE_AWAY, begin
 from registry.transfers import ArtifactTransfers
 from server.background import Serving, enter_background
 from server.database import ChangeListener
@@ -36,12 +36,15 @@ from serving.reconciler import Reconciler
 from serving.repository import Repository
 from serving.servicer import InferenceServicer
 from training.claims import ClaimTimes
+from training.dataset_servicer import DatasetServicer
 from training.followers import JobFollowers
 from training.jobs import JOBS_CHANGED
 from training.queue import make_app
 from training.runner import Runner, RunnerParts
-from training.servicer import DatasetServicer, TrainingServicer
+from training.servicer import TrainingServicer
+from training.table_files import TableFiles
 from training.table_reader import TableReader
+from training.table_sources import TableSources
 from training.table_uploads import TableUploads
 from training.worker import Worker
 
@@ -93,7 +96,7 @@ async def serve(
         }
         run(ChangeListener(storage.url, changes).run())
         run(reconciler.run())
-        run(_keep_house(storage.sessions))
+        run(_keep_house(storage))
         await reconciler.wait_until_ready(settings.preload_seconds)
         if with_worker:
             database_url = storage.url.render_as_string(hide_password=False)
@@ -135,15 +138,19 @@ def _make_servicers(
     health: HealthServicer,
 ) -> Servicers:
     limits = ChildLimits(
-        memory_bytes=settings.ingest_memory_mb << 20, seconds=settings.ingest_seconds
+        memory_bytes=settings.ingest_memory_mb << 20,
+        seconds=settings.ingest_seconds,
+        # The typed copy may be larger than a file that was packed better.
+        file_bytes=settings.max_dataset_mb << 22,
     )
     reader = TableReader(storage.store, storage.children, limits, settings.home / "work")
     sessions, store = storage.sessions, storage.store
     uploads = TableUploads(sessions, store, reader, settings.max_dataset_mb << 20)
+    sources = TableSources(tuple(settings.dataset_import_prefixes.split()))
     transfers = ArtifactTransfers(sessions, store, settings.max_artifact_mb << 20)
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
-        datasets=DatasetServicer(sessions, uploads),
+        datasets=DatasetServicer(sessions, uploads, sources, TableFiles(sessions, store)),
         training=TrainingServicer(sessions, followers),
         inference=inference,
         health=health,
@@ -181,11 +188,13 @@ async def _drain(
     await server.stop(settings.grace_seconds)
 
 
-async def _keep_house(sessions: Sessions) -> None:
+async def _keep_house(storage: Storage) -> None:
+    files = TableFiles(storage.sessions, storage.store)
     while True:
         try:
-            async with begin(sessions) as session:
+            async with begin(storage.sessions) as session:
                 await forget_old_requests(session)
+            await files.remove_unused()
         except DATABASE_AWAY:
-            log.warning("the database does not answer; old requests are forgotten later")
+            log.warning("the database does not answer; the house is kept later")
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)

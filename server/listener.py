@@ -22,7 +22,8 @@ from server.interceptors.request_id import RequestIdInterceptor
 from server.reflection import STANDARD_INFERENCE, add_reflection
 from server.settings import Settings
 from serving.servicer import InferenceServicer
-from training.servicer import DatasetServicer, TrainingServicer
+from training.dataset_servicer import DatasetServicer
+from training.servicer import TrainingServicer
 
 _OWN_DESCRIPTORS = 512
 

@@ -12,13 +12,14 @@ from modelyard.jobs import TrainingEvent
 from modelyard.names import last_id
 from modelyard.prediction import Inference, Prediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
-from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
+from modelyard.training.v1.datasets_pb2 import CsvOptions, Dataset, DatasetVersion
 from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
 
 __all__ = [
     "Artifact",
     "AsyncClient",
     "Client",
+    "CsvOptions",
     "Dataset",
     "DatasetVersion",
     "FieldViolation",

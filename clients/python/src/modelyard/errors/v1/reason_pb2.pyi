@@ -96,6 +96,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a request that waited longer than its parameter `timeout` allows."""
     REASON_REGION_NOT_FOUND: _Reason.ValueType  # 67
     """Marks a region of shared memory that is not registered."""
+    REASON_DATASET_IN_USE: _Reason.ValueType  # 80
+    """Marks a dataset or version that an open training job uses; cancel the job, or wait."""
+    REASON_DATASET_NOT_EMPTY: _Reason.ValueType  # 81
+    """Marks a dataset that has versions, which only `force` removes with it."""
+    REASON_IMPORT_NOT_ALLOWED: _Reason.ValueType  # 82
+    """Marks an address from which the server's operator allows no import."""
+    REASON_IMPORT_FAILED: _Reason.ValueType  # 83
+    """Marks an address from which nothing could be fetched."""
+    REASON_TABLE_FILE_LOST: _Reason.ValueType  # 84
+    """Marks an upload whose bytes were removed with another version at that moment; repeat it."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Says why a call failed, for programs. Every error of Modelyard carries a
@@ -177,4 +187,14 @@ REASON_WAIT_TIMEOUT: Reason.ValueType  # 66
 """Marks a request that waited longer than its parameter `timeout` allows."""
 REASON_REGION_NOT_FOUND: Reason.ValueType  # 67
 """Marks a region of shared memory that is not registered."""
+REASON_DATASET_IN_USE: Reason.ValueType  # 80
+"""Marks a dataset or version that an open training job uses; cancel the job, or wait."""
+REASON_DATASET_NOT_EMPTY: Reason.ValueType  # 81
+"""Marks a dataset that has versions, which only `force` removes with it."""
+REASON_IMPORT_NOT_ALLOWED: Reason.ValueType  # 82
+"""Marks an address from which the server's operator allows no import."""
+REASON_IMPORT_FAILED: Reason.ValueType  # 83
+"""Marks an address from which nothing could be fetched."""
+REASON_TABLE_FILE_LOST: Reason.ValueType  # 84
+"""Marks an upload whose bytes were removed with another version at that moment; repeat it."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
