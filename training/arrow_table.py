@@ -10,7 +10,7 @@ from training.arrow_messages import END, Kind, Message, MessageInvalid, read_mes
 from training.columns import ColumnType
 from training.csv_table import check_types
 from training.errors import TableInvalid
-from training.parquet_table import first_line
+from training.parquet_table import UNREADABLE, first_line
 from training.table_limits import (
     MAX_BLOCK_BYTES,
     batch_rows,
@@ -43,7 +43,7 @@ def read_arrow(path: Path, types: Mapping[str, ColumnType]) -> Iterator[pl.DataF
             check_rows(rows)
             for part in frame.iter_slices(batch_rows(frame.width)):
                 yield to_plain(part, types)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, MessageInvalid) as error:
+    except (*UNREADABLE, MessageInvalid) as error:
         raise TableInvalid(f"the Arrow file can't be read: {first_line(error)}") from error
 
 

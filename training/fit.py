@@ -39,6 +39,7 @@ from training.fitting import (
 )
 from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
+from training.leaks import find_leaks
 from training.parity import Parity, open_session, predict
 from training.plan import Examples, Plan, Report, make_plan, take_examples
 from training.refusal import FitRefused
@@ -73,6 +74,8 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     table = profile_table(frame)
     report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
     plan = make_plan(request, table)
+    for leak in find_leaks(frame, request.target):
+        report(FitProgress("read", 8, f"warning: {leak}"))
     examples = take_examples(request, plan, frame, table, report)
     pipeline = _fit_pipeline(plan, examples, report)
 

@@ -18,6 +18,9 @@ from training.table_limits import (
 )
 from training.typed_frame import check_schema, to_plain
 
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What polars raises when bytes are not what they should be."""
+
 
 def read_parquet(path: Path, types: Mapping[str, ColumnType]) -> Iterator[pl.DataFrame]:
     """Read a Parquet file of plain columns.
@@ -45,7 +48,7 @@ def read_parquet(path: Path, types: Mapping[str, ColumnType]) -> Iterator[pl.Dat
         )
         for batch in batches:
             yield to_plain(batch, types)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, FooterInvalid) as error:
+    except (*UNREADABLE, FooterInvalid) as error:
         raise TableInvalid(f"the Parquet file can't be read: {first_line(error)}") from error
 
 
