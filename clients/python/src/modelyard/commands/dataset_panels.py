@@ -1,5 +1,6 @@
 """How datasets and tables look on a terminal. Every function makes one thing to print."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -58,8 +59,8 @@ def preview_table(preview: PreviewDatasetVersionResponse) -> Table:
 def sparkline(histogram: Histogram) -> str:
     """Draw a histogram in one line; a bin that has any values is never drawn as empty."""
     most = max(histogram.counts, default=0)
-    steps = len(_BARS) - 1
-    return "".join(_BARS[-(-count * steps // most)] if count else " " for count in histogram.counts)
+    heights = (math.ceil(count * len(_BARS) / most) if count else 0 for count in histogram.counts)
+    return "".join(_BARS[height - 1] if height else " " for height in heights)
 
 
 def _warning_lines(table: DatasetVersion) -> list[str]:
