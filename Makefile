@@ -12,7 +12,7 @@ ARGS ?=
 SECONDS ?= 30
 PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos scale attack fuzz trainers-table test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos scale big-table attack fuzz trainers-table test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -62,7 +62,10 @@ chaos: setup ## servers, workers and databases killed at work; not part of test
 	$(BIN)/pytest tests/chaos --kills 10 $(ARGS)
 
 scale: setup ## 500 models in one server: figures of start, memory and calls; not part of test
-	$(BIN)/pytest tests/scale $(ARGS)
+	$(BIN)/pytest tests/scale/test_many_models.py $(ARGS)
+
+big-table: setup ## a million rows of fifty columns: memory and progress; not part of test
+	$(BIN)/pytest -s tests/scale/test_big_table.py $(ARGS)
 
 attack: setup ## what other callers notice of attacks; SECONDS of each; not part of test
 	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)

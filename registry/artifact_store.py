@@ -76,6 +76,14 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    async def has(self, sha256: str) -> bool:
+        """Tell whether the store has these bytes."""
+        ...
+
+    async def remove(self, sha256: str) -> None:
+        """Remove bytes; that there are none is well too. Nobody may refer to them any more."""
+        ...
+
 
 class LocalArtifactStore:
     """The store in a local folder: `ab/abcdef…` holds what has that digest.
@@ -125,6 +133,17 @@ class LocalArtifactStore:
         with path.open("xb") as target:
             async for chunk in self.get(sha256):
                 await asyncio.to_thread(target.write, chunk)
+
+    async def has(self, sha256: str) -> bool:
+        """Tell whether the store has these bytes; see ArtifactStore."""
+        with suppress(ArtifactNotFound):
+            return (await asyncio.to_thread(self._path, sha256)).is_file()
+        return False
+
+    async def remove(self, sha256: str) -> None:
+        """Remove bytes; see ArtifactStore."""
+        with suppress(ArtifactNotFound):
+            await asyncio.to_thread(lambda: self._path(sha256).unlink(missing_ok=True))
 
     def _sweep(self) -> None:
         """Remove what a killed process left behind, and nothing that is still being written."""

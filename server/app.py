@@ -38,12 +38,15 @@ from serving.repository import Repository
 from serving.servicer import InferenceServicer
 from serving.typed.services import TypedServices
 from training.claims import ClaimTimes
+from training.dataset_servicer import DatasetServicer
 from training.followers import JobFollowers
 from training.jobs import JOBS_CHANGED
 from training.queue import make_app
 from training.runner import Runner, RunnerParts
-from training.servicer import DatasetServicer, TrainingServicer
+from training.servicer import TrainingServicer
+from training.table_files import TableFiles
 from training.table_reader import TableReader
+from training.table_sources import TableSources
 from training.table_uploads import TableUploads
 from training.worker import Worker
 
@@ -101,7 +104,7 @@ async def serve(
         run(ChangeListener(storage.url, changes).run())
         await _assign_missing_schemas(storage.sessions)
         run(reconciler.run())
-        run(_keep_house(storage.sessions))
+        run(_keep_house(storage))
         await reconciler.wait_until_ready(settings.preload_seconds)
         if with_worker:
             database_url = storage.url.render_as_string(hide_password=False)
@@ -143,15 +146,19 @@ def _make_servicers(
     health: HealthServicer,
 ) -> Servicers:
     limits = ChildLimits(
-        memory_bytes=settings.ingest_memory_mb << 20, seconds=settings.ingest_seconds
+        memory_bytes=settings.ingest_memory_mb << 20,
+        seconds=settings.ingest_seconds,
+        # The typed copy may be larger than a file that was packed better.
+        file_bytes=settings.max_dataset_mb << 22,
     )
     reader = TableReader(storage.store, storage.children, limits, settings.home / "work")
     sessions, store = storage.sessions, storage.store
     uploads = TableUploads(sessions, store, reader, settings.max_dataset_mb << 20)
+    sources = TableSources(tuple(settings.dataset_import_prefixes.split()))
     transfers = ArtifactTransfers(sessions, store, settings.max_artifact_mb << 20)
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
-        datasets=DatasetServicer(sessions, uploads),
+        datasets=DatasetServicer(sessions, uploads, sources, TableFiles(sessions, store)),
         training=TrainingServicer(sessions, followers, settings.max_parity_tolerance),
         inference=inference,
         typed=typed,
@@ -201,11 +208,13 @@ async def _assign_missing_schemas(sessions: Sessions) -> None:
         log.warning("the database does not answer; typed services are assigned at the next start")
 
 
-async def _keep_house(sessions: Sessions) -> None:
+async def _keep_house(storage: Storage) -> None:
+    files = TableFiles(storage.sessions, storage.store)
     while True:
         try:
-            async with begin(sessions) as session:
+            async with begin(storage.sessions) as session:
                 await forget_old_requests(session)
+            await files.remove_unused()
         except DATABASE_AWAY:
-            log.warning("the database does not answer; old requests are forgotten later")
+            log.warning("the database does not answer; the house is kept later")
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)

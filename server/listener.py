@@ -23,7 +23,8 @@ from server.reflection import STANDARD_INFERENCE, add_reflection
 from server.settings import Settings
 from serving.servicer import InferenceServicer
 from serving.typed.services import TypedServices
-from training.servicer import DatasetServicer, TrainingServicer
+from training.dataset_servicer import DatasetServicer
+from training.servicer import TrainingServicer
 
 _OWN_DESCRIPTORS = 512
 

@@ -14,6 +14,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from training.uris import check_prefixes
+
 CONFIG_FILE = Path("modelyard.toml")
 MOST_PROCESSES = 256
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
@@ -60,6 +62,11 @@ class Settings(BaseSettings):
     max_message_mb: Megabytes = Field(64, description="Largest message that is taken.")
     max_artifact_mb: Megabytes = Field(2048, description="Largest artifact that is taken.")
     max_dataset_mb: Megabytes = Field(2048, description="Largest table file that is taken.")
+    dataset_import_prefixes: str = Field(
+        "",
+        description="From below which addresses tables may be imported, separated by spaces, such"
+        " as file:///srv/tables or s3://bucket/tables; empty allows none.",
+    )
     max_batch_elements: Annotated[int, Field(ge=1)] = Field(
         16_000_000, description="Largest number of elements in the tensors of one request."
     )
@@ -132,6 +139,11 @@ class Settings(BaseSettings):
     def _is_address(cls, address: str) -> str:
         split_address(address)
         return address
+
+    @field_validator("dataset_import_prefixes")
+    @classmethod
+    def _are_prefixes(cls, prefixes: str) -> str:
+        return check_prefixes(prefixes)
 
     @field_validator("database_url")
     @classmethod

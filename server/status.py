@@ -92,6 +92,15 @@ TABLE: dict[type[Exception], Rule] = {
     training_errors.DatasetVersionNotFound: Rule(
         StatusCode.NOT_FOUND, pb.REASON_DATASET_VERSION_NOT_FOUND
     ),
+    training_errors.DatasetInUse: Rule(StatusCode.FAILED_PRECONDITION, pb.REASON_DATASET_IN_USE),
+    training_errors.DatasetNotEmpty: Rule(
+        StatusCode.FAILED_PRECONDITION, pb.REASON_DATASET_NOT_EMPTY
+    ),
+    training_errors.ImportNotAllowed: Rule(
+        StatusCode.PERMISSION_DENIED, pb.REASON_IMPORT_NOT_ALLOWED
+    ),
+    training_errors.ImportFailed: Rule(StatusCode.FAILED_PRECONDITION, pb.REASON_IMPORT_FAILED),
+    training_errors.TableFileLost: Rule(StatusCode.ABORTED, pb.REASON_TABLE_FILE_LOST),
     training_errors.TableInvalid: Rule(StatusCode.INVALID_ARGUMENT, pb.REASON_TABLE_INVALID),
     training_errors.TrainingJobNotFound: Rule(
         StatusCode.NOT_FOUND, pb.REASON_TRAINING_JOB_NOT_FOUND

@@ -1,14 +1,13 @@
 """What a table's columns hold: plain values, kept as JSON with a dataset version.
 
-Here too: what the child process that reads a table is asked and answers. The asker writes
-`request.json` into a folder, starts `python -m training.ingest FOLDER`, and finds
-`outcome.json` there. This file imports no table library, so a server may import it.
+This file imports no table library, so a server may import it.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from registry.reports import Fault
+from registry.artifact_store import StoredBytes
+from training.csv_options import CsvOptions
 
 
 class TableFormat(StrEnum):
@@ -16,6 +15,7 @@ class TableFormat(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 class ColumnType(StrEnum):
@@ -37,19 +37,41 @@ class ValueCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantile:
+    """The value that a part of the values, 0 to 1, does not exceed."""
+
+    fraction: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many values lie in each of equally wide bins from lower to upper, both included."""
+
+    lower: float
+    upper: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type and profile.
+    """One column: its type and profile. Times are told in seconds since 1970, UTC.
 
     Attributes:
         name: The name.
         type: What it holds.
         missing_count: In how many rows it has no value; NaN counts as none.
         distinct_count: How many different values it has, missing not counted.
-        minimum: The smallest value, for numbers with any finite value.
+        minimum: The smallest value, for numbers and times with any finite value.
         maximum: The largest value, likewise.
         mean: The average, likewise.
         standard_deviation: The sample standard deviation, likewise; 0 for one value.
         top_values: The most frequent values, for text and booleans, at most 20.
+        quantiles: Of the finite numbers or times, by rising fraction.
+        histogram: Of the finite numbers or times.
+        approximate: Whether the table was too large to count all: then the distinct count
+            and the counts of top values are estimates, and quantiles and histogram are
+            those of a random sample.
     """
 
     name: str
@@ -61,33 +83,47 @@ class Column:
     mean: float | None = None
     standard_deviation: float | None = None
     top_values: tuple[ValueCount, ...] = ()
+    quantiles: tuple[Quantile, ...] = ()
+    histogram: Histogram | None = None
+    approximate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableWarning:
+    """Something about a table that may spoil a model.
+
+    Attributes:
+        reason: A word for programs.
+        column: The column it is about; empty for the whole table.
+        message: A sentence for people that says what to do.
+    """
+
+    reason: str
+    column: str
+    message: str
+
+
+PreviewRows = tuple[tuple[str | None, ...], ...]
+"""Rows as text, a cell per column: floats as Python writes them, times in ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that was read: how many rows, and its columns in order."""
+    """A table that was read.
+
+    Attributes:
+        row_count: How many rows it has.
+        columns: Its columns, in order.
+        warnings: What may spoil a model.
+        csv: How its text was read, for CSV.
+        preview: Its first rows.
+        file: The typed copy, a Parquet file of the store; None for tables that were kept
+            before there were copies.
+    """
 
     row_count: int
     columns: tuple[Column, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class IngestRequest:
-    """One table to read.
-
-    Attributes:
-        table_path: The table's file; the server's own path, never a caller's.
-        table_format: Its form; None is told from its first bytes.
-    """
-
-    table_path: str
-    table_format: TableFormat | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IngestOutcome:
-    """What reading found: a fault, or the table and the form of its file."""
-
-    fault: Fault | None = None
-    table: Table | None = None
-    table_format: TableFormat | None = None
+    warnings: tuple[TableWarning, ...] = ()
+    csv: CsvOptions | None = None
+    preview: PreviewRows = ()
+    file: StoredBytes | None = None

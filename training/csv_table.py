@@ -1,137 +1,167 @@
-"""CSV to a frame: comma-separated UTF-8 with a header, every column of one inferred type.
+"""CSV to typed frames, in two passes: what the columns hold, then their values.
 
 Python's own parser reads the file, not polars': it names the line that is at fault, and
 refuses a line with too few fields, which polars fills up in silence.
 
 Blank lines are skipped. The words in `MISSING_WORDS` are missing values in columns of every
-type, as R and pandas write and read them; a table in which NA is a real value (Namibia) goes
-in as Parquet. Whitespace round a number is no part of it. Numbers with leading zeros and
-whole numbers beyond 64 bits are codes and stay text.
+type, as R and pandas write and read them, unless the caller names others.
 """
 
-import csv
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from training.columns import ColumnType, TableWarning
+from training.csv_dialect import FALLBACK_ENCODING, detect_delimiter, detect_encoding
+from training.csv_lines import CsvLines
+from training.csv_options import DEFAULT_MISSING_WORDS, CsvOptions
 from training.errors import TableInvalid
+from training.ingesting import ReadOptions
+from training.typed_text import Parser, find_words, make_parsers, reads_all
 
-MAX_COLUMNS = 10_000
-MAX_NAME_LENGTH = 256
-MISSING_WORDS = ("", "NA", "NaN", "nan", "null")
-
-_CHUNK_ROWS = 50_000
-_BOOLEAN = r"^(?i:true|false)$"
-_INTEGER = r"^[+-]?(0|[1-9][0-9]*)$"
-_FLOAT = r"^[+-]?(((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
-_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f%:z")
+MISSING_WORDS = DEFAULT_MISSING_WORDS
 
 
-def read_csv(path: Path) -> pl.DataFrame:
-    """Read a CSV file.
+class CsvTable:
+    """A CSV file whose columns' types are known.
 
-    Returns:
-        Columns of Boolean, Int64, Float64, Datetime or String; missing is null.
+    Args:
+        path: The file.
+        options: How to read it.
+
+    Attributes:
+        csv: How it is written, all known.
+        notices: What was guessed of it.
 
     Raises:
-        TableInvalid: It is not UTF-8, or its lines or names are not in order.
+        TableInvalid: The text, its lines, names or values are not in order.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(_refuse_nul(file), strict=True)
+
+    def __init__(self, path: Path, options: ReadOptions) -> None:
+        self._path = path
+        self._types = options.column_types
+        self.csv, self._columns = self._look(options.csv)
+        self.notices = _notice_encoding(options.csv, self.csv)
+
+    def _look(self, options: CsvOptions) -> tuple[CsvOptions, list["_TextColumn"]]:
+        told = replace(options, encoding=options.encoding or detect_encoding(self._path))
         try:
-            texts = _read_texts(rows)
+            return self._look_in(told)
         except UnicodeDecodeError as error:
+            if options.encoding or told.encoding != "utf-8":
+                raise _wrong_encoding(told.encoding) from error
+        try:
+            return self._look_in(replace(options, encoding=FALLBACK_ENCODING))
+        except UnicodeDecodeError as error:
+            raise _wrong_encoding("utf-8") from error
+
+    def _look_in(self, options: CsvOptions) -> tuple[CsvOptions, list["_TextColumn"]]:
+        """Make the first pass in a known encoding."""
+        delimiter = options.delimiter or detect_delimiter(self._path, options)
+        options = replace(options, delimiter=delimiter)
+        columns: list[_TextColumn] = []
+        for names, records in CsvLines(self._path, options).read():
+            if not columns:
+                check_types(self._types, names)
+                columns = [_TextColumn(name, options, self._types.get(name)) for name in names]
+            for column, texts in zip(columns, _to_series(names, records), strict=True):
+                column.look(texts)
+        for column in columns:
+            column.decide()
+        return options, columns
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Make the second pass.
+
+        Returns:
+            Columns of Boolean, Int64, Float64, Datetime or String; missing is null.
+        """
+        for names, records in CsvLines(self._path, self.csv).read():
+            texts = zip(self._columns, _to_series(names, records), strict=True)
+            yield pl.DataFrame([column.read(values) for column, values in texts])
+
+
+class _TextColumn:
+    """Finds the type of a column's texts, and reads them in it."""
+
+    def __init__(self, name: str, options: CsvOptions, wanted: ColumnType | None) -> None:
+        self._name = name
+        self._missing = options.missing_words
+        self._wanted = wanted
+        self._parsers = make_parsers(options, wanted)
+        self._rows = 0
+        self._has_values = False
+
+    def look(self, texts: pl.Series) -> None:
+        """Drop the parsers that do not read these texts."""
+        if not self._parsers:
+            return
+        words = find_words(texts, self._missing)
+        self._has_values |= words.null_count() < len(words)
+        fitting = [parser for parser in self._parsers if reads_all(parser, words)]
+        if not fitting and self._wanted:
+            raise TableInvalid(self._describe_misfit(self._parsers[0], words))
+        self._parsers = fitting
+        self._rows += len(words)
+
+    def _describe_misfit(self, parser: Parser, words: pl.Series) -> str:
+        wrong = parser.parse(words).is_null() & words.is_not_null()
+        row = wrong.arg_max() or 0
+        return (
+            f"the column {self._name!r} was said to hold {self._wanted}, but row"
+            f" {self._rows + row + 1} after the header holds {words[row][:80]!r}"
+        )
+
+    def decide(self) -> None:
+        """Keep the narrowest parser; a column without values, or that none reads, is text."""
+        if self._wanted is ColumnType.TIME and len(self._parsers) > 1 and self._has_values:
+            forms = " and ".join(parser.name for parser in self._parsers[:2])
             raise TableInvalid(
-                f"the CSV is not UTF-8 after line {rows.line_num}; save it with the encoding UTF-8"
-            ) from error
-        except csv.Error as error:
-            raise TableInvalid(f"line {rows.line_num} of the CSV is malformed: {error}") from error
-    return pl.DataFrame([infer_type(texts[name]) for name in texts.columns])
+                f"the times of the column {self._name!r} can be read as {forms}; write them as"
+                " YYYY-MM-DD"
+            )
+        found = self._parsers[:1] if self._has_values or self._wanted else []
+        self._parsers = [parser for parser in found if parser.type is not ColumnType.TEXT]
+
+    def read(self, texts: pl.Series) -> pl.Series:
+        """Read texts in the type that was found."""
+        words = find_words(texts, self._missing)
+        if self._parsers:
+            return self._parsers[0].parse(words).alias(self._name)
+        return texts.set(words.is_null(), None)
 
 
-def _refuse_nul(lines: Iterator[str]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        if "\0" in line:
-            raise TableInvalid(f"line {number} holds a zero byte: this is no text, so no CSV")
-        yield line
-
-
-def _read_texts(rows: Iterator[list[str]]) -> pl.DataFrame:
-    names = next((row for row in rows if row), [])
-    check_names(names)
-    chunks = list(_read_chunks(rows, names))
-    return pl.concat(chunks) if chunks else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-
-
-def check_names(names: list[str]) -> None:
-    """Check a table's column names.
+def check_types(types: Mapping[str, ColumnType], names: list[str]) -> None:
+    """Check that the columns whose types a caller tells are there.
 
     Raises:
-        TableInvalid: There are none or too many, or one is empty, too long or there twice.
+        TableInvalid: One is not.
     """
-    if not names:
-        raise TableInvalid("the table has no columns; its first line must name them")
-    if len(names) > MAX_COLUMNS:
-        raise TableInvalid(f"the table has {len(names)} columns; at most {MAX_COLUMNS} are read")
-    for position, name in enumerate(names, start=1):
-        if not name.strip():
-            raise TableInvalid(f"column {position} has no name; name every column")
-        if len(name) > MAX_NAME_LENGTH or "\0" in name:
-            raise TableInvalid(
-                f"the name of column {position} is longer than {MAX_NAME_LENGTH} characters or"
-                " holds a zero byte; shorten it"
-            )
-    name, count = Counter(names).most_common(1)[0]
-    if count > 1:
-        raise TableInvalid(f"{count} columns are named {name!r}; names must differ")
-    if len(names) == 1 and (separator := next((s for s in ";\t|" if s in names[0]), "")):
-        raise TableInvalid(f"the fields are separated by {separator!r}; save them with commas")
+    if unknown := sorted(set(types) - set(names)):
+        raise TableInvalid(
+            f"column_types names {unknown[0]!r}, which is no column of the table; its columns"
+            f" are {', '.join(repr(name) for name in names[:20])}"
+        )
 
 
-def _read_chunks(rows: Iterator[list[str]], names: list[str]) -> Iterator[pl.DataFrame]:
-    records = _check_widths(rows, len(names))
-    schema = dict.fromkeys(names, pl.String)
-    while chunk := list(islice(records, _CHUNK_ROWS)):
-        yield pl.DataFrame(chunk, schema, orient="row")
+def _to_series(names: list[str], records: list[list[str]]) -> list[pl.Series]:
+    columns = zip(*records, strict=True) if records else [()] * len(names)
+    return [pl.Series(name, texts, pl.String) for name, texts in zip(names, columns, strict=True)]
 
 
-def _check_widths(rows: Iterator[list[str]], width: int) -> Iterator[list[str]]:
-    for number, row in enumerate(rows, start=1):
-        if len(row) == width:
-            yield row
-        elif row:
-            raise TableInvalid(
-                f"row {number} after the header has {len(row)} fields, the header has {width};"
-                " put fields that hold commas or line breaks in double quotes"
-            )
+def _wrong_encoding(encoding: str) -> TableInvalid:
+    return TableInvalid(
+        f"the text is not {encoding.upper()}; say its encoding, or save it with the encoding UTF-8"
+    )
 
 
-def infer_type(texts: pl.Series) -> pl.Series:
-    """Give texts the narrowest type that holds every value; missing words become null."""
-    words = texts.str.strip_chars()
-    missing = words.is_in(MISSING_WORDS)
-    words, texts = words.set(missing, None), texts.set(missing, None)
-    if missing.all():
-        return texts
-    if words.str.contains(_BOOLEAN).all():
-        return words.str.to_lowercase() == "true"
-    for parsed in _parse(words):
-        if parsed.null_count() == words.null_count():
-            return parsed
-    return texts
-
-
-def _parse(words: pl.Series) -> Iterator[pl.Series]:
-    """Parse words in each way that may fit; what does not parse is null."""
-    if words.str.contains(_INTEGER).all():
-        yield words.cast(pl.Int64, strict=False)
-    elif words.str.contains(_FLOAT).all():
-        yield words.cast(pl.Float64, strict=False)
-    elif words.str.contains(_TIME).all():
-        plain = words.str.replace("T", " ").str.replace("Z$", "")
-        for form in _TIME_FORMATS:
-            yield plain.str.strptime(pl.Datetime("us"), form, strict=False)
+def _notice_encoding(said: CsvOptions, used: CsvOptions) -> tuple[TableWarning, ...]:
+    if said.encoding or used.encoding != FALLBACK_ENCODING:
+        return ()
+    message = (
+        f"the text is not UTF-8 and was read as {FALLBACK_ENCODING}; if letters look wrong, say"
+        " its encoding"
+    )
+    return (TableWarning("ENCODING_GUESSED", "", message),)

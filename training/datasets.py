@@ -6,14 +6,14 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import defer, joinedload, undefer
 
 from registry.artifact_store import StoredBytes
 from registry.models import ModelDraft, check_texts
 from registry.names import LATEST, check_id
 from registry.paging import Page
 from registry.reports import Fault
-from training.columns import Table, TableFormat
+from training.columns import PreviewRows, Table, TableFormat
 from training.errors import DatasetAlreadyExists, DatasetNotFound, DatasetVersionNotFound
 from training.states import DatasetState
 from training.tables import DatasetRow, DatasetVersionRow
@@ -46,6 +46,14 @@ class DatasetVersion:
     table: Table
     faults: tuple[Fault, ...]
     create_time: datetime
+
+    @property
+    def readable(self) -> tuple[StoredBytes, TableFormat]:
+        """The file that fits read: the typed copy, or an older version's upload."""
+        if self.table.file:
+            return self.table.file, TableFormat.PARQUET
+        assert self.format
+        return self.stored, self.format
 
 
 async def create_dataset(session: AsyncSession, dataset_id: str, draft: DatasetDraft) -> Dataset:
@@ -80,15 +88,16 @@ async def get_dataset(session: AsyncSession, dataset_id: str) -> Dataset:
     Raises:
         DatasetNotFound: There is none.
     """
-    return _dataset(await _get_row(session, dataset_id))
+    return dataset_of_row(await get_row(session, dataset_id))
 
 
 async def list_datasets(session: AsyncSession, page: Page) -> list[Dataset]:
     """Return one page of datasets by id, and one more if there is a next page."""
-    query = select(DatasetRow).order_by(DatasetRow.dataset_id).limit(page.size + 1)
+    query = select(DatasetRow).where(DatasetRow.delete_time.is_(None))
     if page.after is not None:
         query = query.where(DatasetRow.dataset_id > page.after)
-    return [_dataset(row) for row in await session.scalars(query)]
+    query = query.order_by(DatasetRow.dataset_id).limit(page.size + 1)
+    return [dataset_of_row(row) for row in await session.scalars(query)]
 
 
 async def add_version(
@@ -110,7 +119,7 @@ async def add_version(
     Raises:
         DatasetNotFound: There is no such dataset.
     """
-    dataset = await _get_row(session, dataset_id, for_update=True)
+    dataset = await get_row(session, dataset_id, for_update=True)
     dataset.last_version += 1
     table = found if isinstance(found, Table) else Table(0, ())
     row = DatasetVersionRow(
@@ -122,6 +131,11 @@ async def add_version(
         size_bytes=stored.size_bytes,
         row_count=table.row_count,
         columns=table.columns,
+        warnings=table.warnings,
+        csv_options=table.csv,
+        preview=table.preview,
+        copy_sha256=table.file.sha256 if table.file else None,
+        copy_size_bytes=table.file.size_bytes if table.file else None,
         faults=() if isinstance(found, Table) else (found,),
     )
     session.add(row)
@@ -130,7 +144,7 @@ async def add_version(
 
 
 async def get_version(session: AsyncSession, dataset_id: str, reference: str) -> DatasetVersion:
-    """Return a table.
+    """Return a table, without its preview.
 
     Args:
         session: The transaction.
@@ -140,55 +154,90 @@ async def get_version(session: AsyncSession, dataset_id: str, reference: str) ->
     Raises:
         DatasetNotFound, DatasetVersionNotFound: There is none.
     """
-    return _version(dataset_id, await get_version_row(session, dataset_id, reference))
+    query = await _select_version(session, dataset_id, reference)
+    return _version(dataset_id, _found(await session.scalar(query), dataset_id, reference))
 
 
 async def get_version_row(
     session: AsyncSession, dataset_id: str, reference: str
 ) -> DatasetVersionRow:
-    """Return a table's row; see `get_version`."""
-    query = _versions(await _get_row(session, dataset_id))
-    if reference == LATEST:
-        query = query.where(DatasetVersionRow.state == DatasetState.ACTIVE)
-    else:
-        query = query.where(DatasetVersionRow.number == int(reference))
-    row = await session.scalar(query.limit(1))
-    if row is None and reference == LATEST:
-        raise DatasetVersionNotFound(
-            f"the dataset {dataset_id!r} has no version that could be read; upload a table",
-            details={"dataset": dataset_id, "version": reference},
-        )
-    if row is None:
-        raise DatasetVersionNotFound(
-            f"the dataset {dataset_id!r} has no version {reference!r}",
-            details={"dataset": dataset_id, "version": reference},
-        )
-    return row
+    """Return a table's row for something that will refer to it; see `get_version`.
+
+    Until the transaction ends nobody else deletes the version.
+    """
+    query = await _select_version(session, dataset_id, reference)
+    query = query.with_for_update(read=True, key_share=True, of=DatasetVersionRow)
+    return _found(await session.scalar(query), dataset_id, reference)
+
+
+async def get_preview(
+    session: AsyncSession, dataset_id: str, reference: str
+) -> tuple[DatasetVersion, PreviewRows]:
+    """Return a table and its first rows; see `get_version`."""
+    query = await _select_version(session, dataset_id, reference)
+    query = query.options(undefer(DatasetVersionRow.preview))
+    row = _found(await session.scalar(query), dataset_id, reference)
+    return _version(dataset_id, row), row.preview
 
 
 async def list_versions(session: AsyncSession, dataset_id: str, page: Page) -> list[DatasetVersion]:
     """Return one page of tables, newest first, and one more if there is a next page.
 
+    They come without columns and warnings: a page of wide tables would be too much.
+
     Raises:
         DatasetNotFound: There is no such dataset.
     """
-    query = _versions(await _get_row(session, dataset_id)).limit(page.size + 1)
+    query = _versions(await get_row(session, dataset_id)).limit(page.size + 1)
+    query = query.options(defer(DatasetVersionRow.columns), defer(DatasetVersionRow.warnings))
     if page.after is not None:
         query = query.where(DatasetVersionRow.number < int(page.after))
-    return [_version(dataset_id, row) for row in await session.scalars(query)]
+    return [_version(dataset_id, row, brief=True) for row in await session.scalars(query)]
 
 
 def _versions(dataset: DatasetRow) -> Select[DatasetVersionRow]:
-    query = select(DatasetVersionRow).where(DatasetVersionRow.dataset_row == dataset.id)
-    return query.options(joinedload(DatasetVersionRow.dataset)).order_by(
+    query = select(DatasetVersionRow).where(
+        DatasetVersionRow.dataset_row == dataset.id, DatasetVersionRow.delete_time.is_(None)
+    )
+    return query.options(joinedload(DatasetVersionRow.dataset, innerjoin=True)).order_by(
         DatasetVersionRow.number.desc()
     )
 
 
-async def _get_row(
+async def _select_version(
+    session: AsyncSession, dataset_id: str, reference: str
+) -> Select[DatasetVersionRow]:
+    query = _versions(await get_row(session, dataset_id)).limit(1)
+    if reference == LATEST:
+        return query.where(DatasetVersionRow.state == DatasetState.ACTIVE)
+    return query.where(DatasetVersionRow.number == int(reference))
+
+
+def _found(row: DatasetVersionRow | None, dataset_id: str, reference: str) -> DatasetVersionRow:
+    if row is not None:
+        return row
+    lacks = (
+        "no version that could be read; upload a table"
+        if reference == LATEST
+        else f"no version {reference!r}"
+    )
+    raise DatasetVersionNotFound(
+        f"the dataset {dataset_id!r} has {lacks}",
+        details={"dataset": dataset_id, "version": reference},
+    )
+
+
+async def get_row(
     session: AsyncSession, dataset_id: str, *, for_update: bool = False
 ) -> DatasetRow:
-    query = select(DatasetRow).where(DatasetRow.dataset_id == dataset_id)
+    """Return a dataset's row, locked until the transaction ends if that is asked for.
+
+    Raises:
+        DatasetNotFound: There is none.
+    """
+    query = select(DatasetRow).where(
+        DatasetRow.dataset_id == dataset_id, DatasetRow.delete_time.is_(None)
+    )
     row = await session.scalar(query.with_for_update() if for_update else query)
     if row is None:
         raise DatasetNotFound(
@@ -197,7 +246,8 @@ async def _get_row(
     return row
 
 
-def _dataset(row: DatasetRow) -> Dataset:
+def dataset_of_row(row: DatasetRow) -> Dataset:
+    """Turn a row into a value."""
     return Dataset(
         dataset_id=row.dataset_id,
         uid=str(row.uid),
@@ -208,14 +258,26 @@ def _dataset(row: DatasetRow) -> Dataset:
     )
 
 
-def _version(dataset_id: str, row: DatasetVersionRow) -> DatasetVersion:
+def _version(dataset_id: str, row: DatasetVersionRow, *, brief: bool = False) -> DatasetVersion:
     return DatasetVersion(
         dataset_id=dataset_id,
         number=row.number,
         state=DatasetState(row.state),
         format=TableFormat(row.format) if row.format else None,
         stored=StoredBytes(row.sha256, row.size_bytes),
-        table=Table(row.row_count, row.columns),
+        table=Table(
+            row_count=row.row_count,
+            columns=() if brief else row.columns,
+            warnings=() if brief else row.warnings,
+            csv=row.csv_options,
+            file=_copy(row),
+        ),
         faults=row.faults,
         create_time=row.create_time,
     )
+
+
+def _copy(row: DatasetVersionRow) -> StoredBytes | None:
+    if row.copy_sha256 is None or row.copy_size_bytes is None:
+        return None
+    return StoredBytes(row.copy_sha256, row.copy_size_bytes)

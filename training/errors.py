@@ -15,6 +15,26 @@ class DatasetVersionNotFound(DomainError):
     """No such version of the dataset."""
 
 
+class DatasetInUse(DomainError):
+    """An open training job uses the dataset or version."""
+
+
+class DatasetNotEmpty(DomainError):
+    """The dataset has versions."""
+
+
+class ImportNotAllowed(DomainError):
+    """The operator allows no import from there."""
+
+
+class ImportFailed(DomainError):
+    """Nothing could be fetched from there."""
+
+
+class TableFileLost(DomainError):
+    """The bytes of an upload were removed with another version before it was recorded."""
+
+
 class TableInvalid(DomainError):
     """The table can't be read, or is over a limit."""
 

@@ -42,6 +42,7 @@ from training.fitting import (
 )
 from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
+from training.leaks import find_leaks
 from training.parity import Parity, make_report, open_session, predict
 from training.plan import Examples, Plan, Report, make_plan, take_examples, to_text
 from training.refusal import FitRefused
@@ -78,6 +79,9 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     table = profile_table(frame)
     report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
     plan = make_plan(request, table)
+    for target in request.targets:
+        for leak in find_leaks(frame, target):
+            report(FitProgress("read", 8, f"warning: {leak}"))
     examples = take_examples(request, plan, frame, table, report)
     pipeline = _fit_pipeline(request, plan, examples, report)
 

@@ -18,6 +18,14 @@ def dataset_version_of(name: str, field: str) -> tuple[str, str]:
     return check_id(dataset_id, field), version
 
 
+def numbered_dataset_version_of(name: str, field: str) -> tuple[str, int]:
+    """Read `datasets/{dataset}/versions/{version}` where only a number will do."""
+    dataset_id, version = dataset_version_of(name, field)
+    if version == LATEST:
+        raise FieldInvalid(f"{field} must end in a version's number", field=field)
+    return dataset_id, int(version)
+
+
 def job_id_of(name: str, field: str) -> str:
     """Read `trainingJobs/{training_job}`."""
     (job_id,) = split_name(name, "trainingJobs/{training_job}", field)

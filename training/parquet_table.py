@@ -1,52 +1,71 @@
-"""Parquet to a frame of the same few types as CSV gives."""
+"""Parquet to typed frames, as much at a time as memory bears."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
-from training.csv_table import check_names
+from training.columns import ColumnType
+from training.csv_table import check_types
 from training.errors import TableInvalid
+from training.parquet_footer import FooterInvalid, read_row_groups
+from training.table_limits import (
+    MAX_DECODED_BYTES,
+    batch_rows,
+    check_block,
+    check_names,
+    check_rows,
+)
+from training.typed_frame import check_schema, to_plain
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What polars raises when bytes are not what they should be."""
 
 
-def read_parquet(path: Path) -> pl.DataFrame:
+def read_parquet(path: Path, types: Mapping[str, ColumnType]) -> Iterator[pl.DataFrame]:
     """Read a Parquet file of plain columns.
 
-    Returns:
-        Columns of Boolean, Int64, Float64, String or a time type; missing and NaN are null.
+    Args:
+        path: The file.
+        types: What columns shall hold, where a caller says so.
+
+    Yields:
+        The next rows, in columns of Boolean, Int64, Float64, Datetime or String; missing and
+        NaN are null.
 
     Raises:
-        TableInvalid: It is damaged, or holds lists, structs or bytes, or its names are not
-            in order.
+        TableInvalid: It is damaged, over a limit, or holds lists, structs or bytes, or its
+            names are not in order.
     """
     try:
+        _check_sizes(path)
         schema = pl.read_parquet_schema(path)
         check_names(list(schema))
-        types = pl.Schema({name: _plain_type(name, dtype) for name, dtype in schema.items()})
-        frame = pl.read_parquet(path).cast(types)
-    except pl.exceptions.PolarsError as error:
-        raise TableInvalid(f"the Parquet file can't be read: {_first_line(error)}") from error
-    for values in frame.select(pl.col(pl.String)):
-        if values.str.contains("\0", literal=True).any():
-            raise TableInvalid(f"the column {values.name!r} has texts with a NUL character")
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None))
+        check_types(types, list(schema))
+        check_schema(schema)
+        batches = pl.scan_parquet(path, low_memory=True, glob=False).collect_batches(
+            chunk_size=batch_rows(len(schema))
+        )
+        for batch in batches:
+            yield to_plain(batch, types)
+    except (*UNREADABLE, FooterInvalid) as error:
+        raise TableInvalid(f"the Parquet file can't be read: {first_line(error)}") from error
 
 
-def _plain_type(name: str, dtype: pl.DataType) -> pl.DataType:
-    """Tell which of our few types holds a column."""
-    if dtype == pl.Boolean or dtype.is_temporal():
-        return dtype
-    if dtype.is_integer():
-        # Numbers of more than 64 bits are codes, as in CSV.
-        return pl.String() if dtype in (pl.UInt64, pl.Int128, pl.UInt128) else pl.Int64()
-    if dtype.is_numeric():
-        return pl.Float64()
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        return pl.String()
-    raise TableInvalid(
-        f"the column {name!r} holds {dtype}; only numbers, text, booleans and times are read:"
-        " turn it into plain columns, or leave it out"
-    )
+def _check_sizes(path: Path) -> None:
+    """Refuse what would not fit into memory, before anything is decoded."""
+    groups = read_row_groups(path)
+    for number, group in enumerate(groups, start=1):
+        what = f"row group {number} of the Parquet file"
+        check_block(group.row_count, group.column_count, group.size_bytes, what)
+    check_rows(sum(group.row_count for group in groups))
+    if (total := sum(group.size_bytes for group in groups)) > MAX_DECODED_BYTES:
+        raise TableInvalid(
+            f"the Parquet file has {total >> 30} GiB when decoded; at most"
+            f" {MAX_DECODED_BYTES >> 30} GiB are read: divide it, or take a sample"
+        )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """Take what a library says in its first line."""
     return str(error).split("\n", 1)[0][:200]

@@ -152,12 +152,12 @@ class Runner:
         return outcome
 
     async def _prepare(self, job: Job, table: DatasetVersion, folder: Path) -> FitRequest:
-        assert table.format
-        path = folder / f"table.{table.format}"
-        await self._parts.store.copy_to(table.stored.sha256, path)
+        stored, table_format = table.readable
+        path = folder / f"table.{table_format}"
+        await self._parts.store.copy_to(stored.sha256, path)
         return FitRequest(
             table_path=str(path),
-            table_format=table.format,
+            table_format=table_format,
             target=job.spec.target,
             task=job.spec.task,
             trainer=job.spec.trainer,

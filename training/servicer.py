@@ -1,114 +1,19 @@
-"""TrainingService and DatasetService: messages to values, one domain call, and back."""
+"""TrainingService: messages to values, one domain call, and back."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
-from modelyard.training.v1 import datasets_pb2 as tables_rpc
-from modelyard.training.v1 import datasets_pb2_grpc as tables_stubs
 from modelyard.training.v1 import training_pb2 as rpc
 from modelyard.training.v1 import training_pb2_grpc as stubs
 from registry.errors import FieldInvalid
 from registry.messages import request_key
-from registry.names import NUMBER_PATTERN
 from registry.paging import cut_page, read_page
 from registry.requests import do_once
 from registry.transactions import Sessions, begin
-from registry.uploads import split_upload
-from training import datasets, jobs, names
+from training import jobs, names
 from training.catalog import find_trainer, list_trainers
 from training.followers import JobFollowers
-from training.messages import (
-    dataset_draft,
-    format_of,
-    job_spec,
-    to_dataset,
-    to_dataset_version,
-    to_event,
-    to_job,
-    to_trainer,
-)
-from training.table_uploads import TableUploads
-
-
-class DatasetServicer(tables_stubs.DatasetServiceServicer):
-    """Answers DatasetService.
-
-    Args:
-        sessions: Opens transactions.
-        uploads: Takes tables.
-    """
-
-    def __init__(self, sessions: Sessions, uploads: TableUploads) -> None:
-        self._sessions = sessions
-        self._uploads = uploads
-
-    async def CreateDataset(
-        self, request: tables_rpc.CreateDatasetRequest, context: Any
-    ) -> tables_rpc.Dataset:
-        """Make a dataset."""
-        draft = dataset_draft(request.dataset)
-        async with begin(self._sessions, validate_only=request.validate_only) as session:
-            dataset = await do_once(
-                session,
-                request_key("CreateDataset", request),
-                lambda: datasets.create_dataset(session, request.dataset_id, draft),
-                lambda dataset: dataset.dataset_id,
-                lambda dataset_id: datasets.get_dataset(session, dataset_id),
-            )
-        return to_dataset(dataset)
-
-    async def GetDataset(
-        self, request: tables_rpc.GetDatasetRequest, context: Any
-    ) -> tables_rpc.Dataset:
-        """Return a dataset."""
-        dataset_id = names.dataset_id_of(request.name, "name")
-        async with begin(self._sessions) as session:
-            return to_dataset(await datasets.get_dataset(session, dataset_id))
-
-    async def ListDatasets(
-        self, request: tables_rpc.ListDatasetsRequest, context: Any
-    ) -> tables_rpc.ListDatasetsResponse:
-        """List datasets by name."""
-        page = read_page("datasets", request.page_size, request.page_token)
-        async with begin(self._sessions) as session:
-            found = await datasets.list_datasets(session, page)
-        shown, token = cut_page(found, page, "datasets", lambda dataset: dataset.dataset_id)
-        return tables_rpc.ListDatasetsResponse(
-            datasets=[to_dataset(dataset) for dataset in shown], next_page_token=token
-        )
-
-    async def UploadDataset(
-        self, requests: AsyncIterator[tables_rpc.UploadDatasetRequest], context: Any
-    ) -> tables_rpc.DatasetVersion:
-        """Store a table, with its schema and profile."""
-        header, chunks = await split_upload(requests)
-        dataset_id = names.dataset_id_of(header.parent, "header.parent")
-        table_format = format_of(header.format)
-        version = await self._uploads.receive(dataset_id, table_format, header.sha256, chunks)
-        return to_dataset_version(version)
-
-    async def GetDatasetVersion(
-        self, request: tables_rpc.GetDatasetVersionRequest, context: Any
-    ) -> tables_rpc.DatasetVersion:
-        """Return a table's description."""
-        dataset_id, reference = names.dataset_version_of(request.name, "name")
-        async with begin(self._sessions) as session:
-            return to_dataset_version(await datasets.get_version(session, dataset_id, reference))
-
-    async def ListDatasetVersions(
-        self, request: tables_rpc.ListDatasetVersionsRequest, context: Any
-    ) -> tables_rpc.ListDatasetVersionsResponse:
-        """List the tables of a dataset, newest first."""
-        dataset_id = names.dataset_id_of(request.parent, "parent")
-        list_name = f"{request.parent}/versions"
-        page = read_page(list_name, request.page_size, request.page_token, NUMBER_PATTERN)
-        async with begin(self._sessions) as session:
-            found = await datasets.list_versions(session, dataset_id, page)
-        shown, token = cut_page(found, page, list_name, lambda version: str(version.number))
-        return tables_rpc.ListDatasetVersionsResponse(
-            dataset_versions=[to_dataset_version(version) for version in shown],
-            next_page_token=token,
-        )
+from training.messages import job_spec, to_event, to_job, to_trainer
 
 
 class TrainingServicer(stubs.TrainingServiceServicer):

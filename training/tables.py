@@ -26,7 +26,8 @@ from registry.tables import (
     time_of_insert,
     time_of_update,
 )
-from training.columns import Column
+from training.columns import Column, PreviewRows, TableWarning
+from training.csv_options import CsvOptions
 from training.feature_steps import FeaturePlan
 from training.learning import Learning
 
@@ -38,12 +39,20 @@ _StoredFeatures = Annotated[
 
 
 class DatasetRow(Base):
-    """A dataset."""
+    """A dataset. The row of a deleted one stays for the jobs that used it; its id is free."""
 
     __tablename__ = "datasets"
+    __table_args__ = (
+        Index(
+            "uq_datasets_dataset_id",
+            "dataset_id",
+            unique=True,
+            postgresql_where=text("delete_time is null"),
+        ),
+    )
 
     id: Mapped[int] = new_row_id()
-    dataset_id: Mapped[str] = mapped_column(unique=True)
+    dataset_id: Mapped[str]
     uid: Mapped[UUID] = mapped_column(server_default=text("gen_random_uuid()"))
     display_name: Mapped[str]
     description: Mapped[str]
@@ -53,10 +62,15 @@ class DatasetRow(Base):
     revision: Mapped[int] = mapped_column(server_default="1")
     create_time: Mapped[datetime] = time_of_insert()
     update_time: Mapped[datetime] = time_of_update()
+    delete_time: Mapped[datetime | None]
 
 
 class DatasetVersionRow(Base):
-    """A table; the bytes of its file are in the artifact store under their digest."""
+    """A table; the bytes of its files are in the artifact store under their digests.
+
+    The row of a deleted one stays for the jobs that used it, and keeps the digests until the
+    files are removed.
+    """
 
     __tablename__ = "dataset_versions"
     __table_args__ = (
@@ -73,8 +87,19 @@ class DatasetVersionRow(Base):
     size_bytes: Mapped[int]
     row_count: Mapped[int]
     columns: Mapped[tuple[Column, ...]] = mapped_column(AsJson(tuple[Column, ...]))
+    warnings: Mapped[tuple[TableWarning, ...]] = mapped_column(
+        AsJson(tuple[TableWarning, ...]), server_default="[]"
+    )
+    csv_options: Mapped[CsvOptions | None] = mapped_column(AsJson(CsvOptions))
+    preview: Mapped[PreviewRows] = mapped_column(
+        AsJson(PreviewRows), server_default="[]", deferred=True, deferred_raiseload=True
+    )
+    # The typed copy, which fits read.
+    copy_sha256: Mapped[str | None]
+    copy_size_bytes: Mapped[int | None]
     faults: Mapped[tuple[Fault, ...]] = mapped_column(AsJson(tuple[Fault, ...]))
     create_time: Mapped[datetime] = time_of_insert()
+    delete_time: Mapped[datetime | None]
 
     dataset: Mapped[DatasetRow] = relationship(lazy="raise")
 

@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelyard.inference.v1 import inference_pb2 as inference
 from modelyard.inference.v1 import inference_pb2_grpc
@@ -204,6 +206,54 @@ class Datasets(datasets_pb2_grpc.DatasetServiceServicer):
     ) -> DatasetVersion:
         self.yard.enter("GetDatasetVersion", request, context)
         return find(context, self.yard.tables, request.name)
+
+    def UpdateDataset(self, request: datasets.UpdateDatasetRequest, context: Context) -> Dataset:
+        self.yard.enter("UpdateDataset", request, context)
+        dataset = find(context, self.yard.datasets, request.dataset.name)
+        request.update_mask.MergeMessage(request.dataset, dataset)
+        return dataset
+
+    def DeleteDataset(self, request: datasets.DeleteDatasetRequest, context: Context) -> Empty:
+        self.yard.enter("DeleteDataset", request, context)
+        find(context, self.yard.datasets, request.name)
+        del self.yard.datasets[request.name]
+        return Empty()
+
+    def DeleteDatasetVersion(
+        self, request: datasets.DeleteDatasetVersionRequest, context: Context
+    ) -> Empty:
+        self.yard.enter("DeleteDatasetVersion", request, context)
+        find(context, self.yard.tables, request.name)
+        del self.yard.tables[request.name]
+        return Empty()
+
+    def ImportDataset(
+        self, request: datasets.ImportDatasetRequest, context: Context
+    ) -> DatasetVersion:
+        self.yard.enter("ImportDataset", request, context)
+        table = DatasetVersion(
+            name=f"{request.parent}/versions/{len(self.yard.tables) + 1}",
+            state=DatasetVersion.STATE_ACTIVE,
+        )
+        self.yard.tables[table.name] = table
+        return table
+
+    def PreviewDatasetVersion(
+        self, request: datasets.PreviewDatasetVersionRequest, context: Context
+    ) -> datasets.PreviewDatasetVersionResponse:
+        self.yard.enter("PreviewDatasetVersion", request, context)
+        table = find(context, self.yard.tables, request.name)
+        cells = [
+            datasets.Cell(float_value=1.5),
+            datasets.Cell(text_value="x"),
+            datasets.Cell(boolean_value=True),
+            datasets.Cell(time_value=Timestamp(seconds=86400)),
+            datasets.Cell(),
+        ]
+        return datasets.PreviewDatasetVersionResponse(
+            columns=table.columns[: len(cells)],
+            rows=[datasets.PreviewRow(cells=cells[: len(table.columns)])],
+        )
 
     def ListDatasetVersions(
         self, request: datasets.ListDatasetVersionsRequest, context: Context

@@ -133,6 +133,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
         "UpdateModel",
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),
         *("CreateDataset", "CreateTrainingJob", "UpdateModel", "UpdateModelAlias"),
+        *("UpdateDataset", "DeleteDataset", "DeleteDatasetVersion", "PreviewDatasetVersion"),
         *("ServerLive", "ServerReady", "ServerMetadata"),
         *("ModelReady", "ModelMetadata", "ModelInfer", "ModelConfig", "ModelStatistics"),
         *("RepositoryIndex", "SystemSharedMemoryStatus", "CudaSharedMemoryStatus"),

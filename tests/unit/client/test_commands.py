@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from modelyard import Model, ModelAlias, ModelVersion
 from modelyard.commands import app
-from modelyard.commands.panels import dataset_panel
+from modelyard.commands.dataset_panels import dataset_panel
 from modelyard.commands.session import as_data
 from modelyard.registry.v1.resources_pb2 import Fault, Task
 from modelyard.training.v1.datasets_pb2 import COLUMN_TYPE_TEXT, DatasetVersion, TableFault

@@ -5,11 +5,16 @@ from pathlib import Path
 import grpc
 import pytest
 
-from modelyard import AsyncClient, Dataset, DatasetVersion, ModelyardError
+from modelyard import AsyncClient, CsvOptions, Dataset, DatasetVersion, ModelyardError
 from modelyard.files import CHUNK_BYTES, Source
 from modelyard.training.v1.datasets_pb2 import (
+    COLUMN_TYPE_TEXT,
+    TABLE_FORMAT_ARROW,
     TABLE_FORMAT_CSV,
     CreateDatasetRequest,
+    DeleteDatasetRequest,
+    ImportDatasetRequest,
+    UpdateDatasetRequest,
     UploadDatasetRequest,
 )
 from tests.unit.client.yard import Yard, failing
@@ -120,3 +125,44 @@ async def test_datasets_and_their_versions_can_be_found(client: AsyncClient) -> 
 async def test_a_dataset_alone_means_its_latest_version(client: AsyncClient) -> None:
     with pytest.raises(ModelyardError, match="datasets/a/versions/latest"):
         await client.get_dataset_version("a")
+
+
+async def test_how_a_file_is_written_travels_with_it(client: AsyncClient, yard: Yard) -> None:
+    options = CsvOptions(delimiter=";", decimal=",")
+    await client.upload_dataset(
+        "penguins", TABLE, "csv", csv_options=options, column_types={"length": "text"}
+    )
+    (header,) = yard.asked(UploadDatasetRequest.Header)
+    assert header.csv_options == options
+    assert dict(header.column_types) == {"length": COLUMN_TYPE_TEXT}
+
+
+async def test_the_server_fetches_what_it_is_told(client: AsyncClient, yard: Yard) -> None:
+    table = await client.import_dataset("birds", "s3://bucket/birds.csv", "arrow")
+    assert table.name == "datasets/birds/versions/1"
+    (request,) = yard.asked(ImportDatasetRequest)
+    assert (request.uri, request.format) == ("s3://bucket/birds.csv", TABLE_FORMAT_ARROW)
+
+
+async def test_an_update_names_what_was_given(client: AsyncClient, yard: Yard) -> None:
+    yard.datasets["datasets/d"] = Dataset(name="datasets/d", display_name="kept")
+    changed = await client.update_dataset(
+        Dataset(name="datasets/d", etag="seen"), description="", labels={"team": "sea"}
+    )
+    assert (changed.display_name, dict(changed.labels)) == ("kept", {"team": "sea"})
+    (request,) = yard.asked(UpdateDatasetRequest)
+    assert list(request.update_mask.paths) == ["description", "labels"]
+    assert request.dataset.etag == "seen"
+
+
+async def test_deletions_and_previews(client: AsyncClient, yard: Yard) -> None:
+    table = await client.upload_dataset("d", TABLE)
+    preview = await client.preview_dataset(table, 1)
+    assert preview.rows[0].cells[0].float_value == 1.5
+    await client.delete_dataset_version(table)
+    assert not yard.tables
+    await client.delete_dataset("d", force=True)
+    assert not yard.datasets
+    (request,) = yard.asked(DeleteDatasetRequest)
+    assert request.force
+    assert len(request.request_id) == 36

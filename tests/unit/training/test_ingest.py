@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -13,15 +14,14 @@ from training import ingest
 from training.columns import (
     Column,
     ColumnType,
-    IngestOutcome,
-    IngestRequest,
     Table,
     TableFormat,
     ValueCount,
 )
-from training.csv_table import MAX_COLUMNS
 from training.errors import TableInvalid
 from training.ingest import detect_format, profile_table, read_table
+from training.ingesting import IngestOutcome, IngestRequest
+from training.table_limits import MAX_COLUMNS
 
 ReadCsv = Callable[[str | bytes], pl.DataFrame]
 ReadParquet = Callable[[pl.DataFrame], pl.DataFrame]
@@ -97,11 +97,10 @@ def test_csv_of_many_rows_is_read_in_chunks(read_csv: ReadCsv) -> None:
         ("a,a\n1,2\n", "2 columns are named 'a'"),
         ("a,\n1,2\n", "column 2 has no name"),
         (f"{'n' * 257}\n1\n", "longer than 256"),
-        ("a;b\n1;2\n", "separated by ';'"),
-        (b"a\n\xff\xfe\xfa\n", "not UTF-8"),
+        (b"a\n\xff\x81\xfa\n", "not UTF-8"),
         (b"a\n1\0\n", "line 2 holds a zero byte"),
         ('a\n"1', "malformed"),
-        (f"a\n{'x' * 200_000}\n", "malformed"),
+        (f"a\n{'x' * 200_000}\n", "line 2 of the CSV is longer than 131072"),
         (",".join(f"c{number}" for number in range(MAX_COLUMNS + 1)), "at most 10000"),
     ],
 )
@@ -141,7 +140,7 @@ def test_parquet_types_become_ours(read_parquet: ReadParquet) -> None:
         "float",
         "text",
         "boolean",
-        *["time"] * 2,
+        *("time", "float"),
         *["text"] * 2,
     ]
 
@@ -177,8 +176,11 @@ def test_parquet_without_rows_is_refused(read_parquet: ReadParquet) -> None:
 
 def test_format_is_told_from_first_bytes() -> None:
     assert detect_format(b"PAR1...") is TableFormat.PARQUET
-    assert detect_format("größe,b\n".encode()) is TableFormat.CSV
-    for foreign in (b"PK\x03\x04", b"\x1f\x8b\x08", b"ARROW1\0\0", b"\x7fELF\0", b"\xff\xfea\0"):
+    assert detect_format(b"ARROW1\0\0") is TableFormat.ARROW
+    assert detect_format(b"\xff\xff\xff\xff\0\1\0\0") is TableFormat.ARROW
+    for text in ("größe,b\n".encode(), "größe,b\n".encode("utf-16")):
+        assert detect_format(text) is TableFormat.CSV
+    for foreign in (b"PK\x03\x04", b"\x1f\x8b\x08", b"\x7fELF\0", b"\x28\xb5\x2f\xfd"):
         with pytest.raises(TableInvalid, match="CSV"):
             detect_format(foreign)
 
@@ -195,7 +197,8 @@ def test_profile_tells_numbers_and_values() -> None:
         }
     )
     number, whole, text, flag, none, vast = profile_table(frame).columns
-    assert number == Column("n", ColumnType.FLOAT, 1, 3, 1.0, 3.0, 2.0, 2**0.5)
+    plain = replace(number, quantiles=(), histogram=None)
+    assert plain == Column("n", ColumnType.FLOAT, 1, 3, 1.0, 3.0, 2.0, 2**0.5)
     assert (whole.distinct_count, whole.mean, whole.standard_deviation) == (1, 5.0, 0.0)
     assert text.top_values == (ValueCount("b", 2), ValueCount("a", 1))
     assert flag.top_values == (ValueCount("true", 2), ValueCount("false", 1))

@@ -14,7 +14,7 @@ from modelyard.prediction import Inference, Prediction, RowPrediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
 from modelyard.security import Tls
 from modelyard.served_model import AsyncServedModel
-from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
+from modelyard.training.v1.datasets_pb2 import CsvOptions, Dataset, DatasetVersion
 from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "AsyncClient",
     "AsyncServedModel",
     "Client",
+    "CsvOptions",
     "Dataset",
     "DatasetVersion",
     "FieldViolation",

@@ -171,6 +171,11 @@ class Client:
         self._operations = AllOperations(Calls(BlockingTransport(channel), settings))
 
     upload_dataset = blocking(AllOperations.upload_dataset)
+    import_dataset = blocking(AllOperations.import_dataset)
+    update_dataset = blocking(AllOperations.update_dataset)
+    delete_dataset = blocking(AllOperations.delete_dataset)
+    delete_dataset_version = blocking(AllOperations.delete_dataset_version)
+    preview_dataset = blocking(AllOperations.preview_dataset)
     get_dataset = blocking(AllOperations.get_dataset)
     list_datasets = blocking(AllOperations.list_datasets)
     get_dataset_version = blocking(AllOperations.get_dataset_version)

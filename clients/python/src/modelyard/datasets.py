@@ -1,7 +1,7 @@
-"""Datasets: upload a table, look at what is there."""
+"""Datasets: upload a table, look at what is there, change and remove it."""
 
-from collections.abc import AsyncIterator
-from typing import Literal
+from collections.abc import AsyncIterator, Mapping
+from typing import Literal, TypeAlias
 from uuid import uuid4
 
 import grpc
@@ -11,7 +11,20 @@ from modelyard.error import ModelyardError
 from modelyard.files import Content, Progress, Source, digested, opened
 from modelyard.names import DatasetRef, TableRef, dataset_name, last_id, table_name
 from modelyard.training.v1 import datasets_pb2 as messages
-from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion, TableFormat
+from modelyard.training.v1.datasets_pb2 import (
+    ColumnType,
+    CsvOptions,
+    Dataset,
+    DatasetVersion,
+    PreviewDatasetVersionResponse,
+    TableFormat,
+)
+
+FileFormat: TypeAlias = Literal["csv", "parquet", "arrow"]
+TypeName: TypeAlias = Literal["boolean", "integer", "float", "text", "time"]
+
+# The server fetches, reads and describes the table before it answers.
+IMPORT_TIMEOUT_SECONDS = 3600.0
 
 
 class DatasetOperations(Operations):
@@ -21,8 +34,11 @@ class DatasetOperations(Operations):
         self,
         dataset: DatasetRef,
         source: Source,
-        file_format: Literal["csv", "parquet"] | None = None,
+        file_format: FileFormat | None = None,
         progress: Progress | None = None,
+        *,
+        csv_options: CsvOptions | None = None,
+        column_types: Mapping[str, TypeName] | None = None,
     ) -> DatasetVersion:
         """Store a table as the next version of a dataset, which is made if needed.
 
@@ -31,6 +47,8 @@ class DatasetOperations(Operations):
             source: A path, the bytes, or a binary file that can seek.
             file_format: The form of the file; told from its first bytes when not given.
             progress: Is told how many bytes are sent, and of how many.
+            csv_options: How a CSV file is written, where that can't be told from it.
+            column_types: What columns hold, where that shall not be told from their values.
 
         Returns:
             The new version. Its state is ACTIVE, or FAILED with its faults.
@@ -41,9 +59,12 @@ class DatasetOperations(Operations):
         """
         parent = dataset_name(dataset)
         await self._make_dataset(last_id(parent))
-        header = messages.UploadDatasetRequest.Header(parent=parent)
-        if file_format is not None:
-            header.format = TableFormat.Value(f"TABLE_FORMAT_{file_format.upper()}")
+        header = messages.UploadDatasetRequest.Header(
+            parent=parent,
+            format=_format(file_format),
+            csv_options=csv_options,
+            column_types=_types(column_types),
+        )
         with opened(source) as file:
             content = await self._calls.transport.offload(digested, file)
             header.sha256 = content.sha256
@@ -51,6 +72,125 @@ class DatasetOperations(Operations):
                 self._calls.datasets.UploadDataset,
                 lambda: self._dataset_pieces(header, content, progress),
             )
+
+    async def import_dataset(
+        self,
+        dataset: DatasetRef,
+        uri: str,
+        file_format: FileFormat | None = None,
+        *,
+        csv_options: CsvOptions | None = None,
+        column_types: Mapping[str, TypeName] | None = None,
+    ) -> DatasetVersion:
+        """Have the server fetch a table as the next version of a dataset, made if needed.
+
+        Args:
+            dataset: The dataset or its id.
+            uri: `file:///...`, `s3://...` or `gs://...`, where the server's operator allows it.
+            file_format: The form of the file; told from its first bytes when not given.
+            csv_options: How a CSV file is written, where that can't be told from it.
+            column_types: What columns hold, where that shall not be told from their values.
+
+        Returns:
+            The new version. Its state is ACTIVE, or FAILED with its faults.
+
+        Raises:
+            ModelyardError: The operator does not allow it, or a call failed.
+        """
+        parent = dataset_name(dataset)
+        await self._make_dataset(last_id(parent))
+        request = messages.ImportDatasetRequest(
+            parent=parent,
+            uri=uri,
+            format=_format(file_format),
+            csv_options=csv_options,
+            column_types=_types(column_types),
+        )
+        return await self._calls.unary(
+            self._calls.datasets.ImportDataset, request, IMPORT_TIMEOUT_SECONDS
+        )
+
+    async def update_dataset(
+        self,
+        dataset: DatasetRef,
+        *,
+        display_name: str | None = None,
+        description: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Dataset:
+        """Change what is said of a dataset; what is not given stays.
+
+        Args:
+            dataset: The dataset or its id. A message is changed only as it was seen.
+            display_name: A name for people.
+            description: What the rows are.
+            labels: Free words; they take the place of those that are there.
+
+        Raises:
+            ModelyardError: There is none, somebody else changed it (code ABORTED), or the
+                call failed.
+        """
+        etag = dataset.etag if isinstance(dataset, Dataset) else ""
+        changed = Dataset(
+            name=dataset_name(dataset),
+            etag=etag,
+            display_name=display_name or "",
+            description=description or "",
+            labels=labels,
+        )
+        request = messages.UpdateDatasetRequest(dataset=changed, request_id=str(uuid4()))
+        given = {"display_name": display_name, "description": description, "labels": labels}
+        request.update_mask.paths.extend(name for name, it in given.items() if it is not None)
+        return await self._calls.unary(self._calls.datasets.UpdateDataset, request)
+
+    async def delete_dataset(self, dataset: DatasetRef, *, force: bool = False) -> None:
+        """Remove a dataset; its id is free again.
+
+        Args:
+            dataset: The dataset or its id. A message is removed only as it was seen.
+            force: Whether to remove its versions with it.
+
+        Raises:
+            ModelyardError: It has versions, an open job uses one (both with code
+                FAILED_PRECONDITION), there is none, or the call failed.
+        """
+        request = messages.DeleteDatasetRequest(
+            name=dataset_name(dataset),
+            force=force,
+            etag=dataset.etag if isinstance(dataset, Dataset) else "",
+            request_id=str(uuid4()),
+        )
+        await self._calls.unary(self._calls.datasets.DeleteDataset, request)
+
+    async def delete_dataset_version(self, table: DatasetVersion | str) -> None:
+        """Remove a version of a dataset with its file; models trained on it stay.
+
+        Args:
+            table: The version or its name, such as `wine/versions/9`.
+
+        Raises:
+            ModelyardError: An open job uses it (code FAILED_PRECONDITION), there is none, or
+                the call failed.
+        """
+        request = messages.DeleteDatasetVersionRequest(
+            name=table_name(table), request_id=str(uuid4())
+        )
+        await self._calls.unary(self._calls.datasets.DeleteDatasetVersion, request)
+
+    async def preview_dataset(
+        self, table: TableRef, rows: int = 20
+    ) -> PreviewDatasetVersionResponse:
+        """Return the first rows of a table, with the names and types of its columns.
+
+        Args:
+            table: The version or its name; a dataset alone means its latest version.
+            rows: How many at most; there are never more than 100.
+
+        Raises:
+            ModelyardError: There is none, or the call failed.
+        """
+        request = messages.PreviewDatasetVersionRequest(name=table_name(table), row_count=rows)
+        return await self._calls.unary(self._calls.datasets.PreviewDatasetVersion, request)
 
     async def get_dataset(self, dataset: DatasetRef) -> Dataset:
         """Return a dataset.
@@ -91,6 +231,8 @@ class DatasetOperations(Operations):
     ) -> list[DatasetVersion]:
         """Return the versions of a dataset, newest first, all unless limited.
 
+        They come without their columns and warnings; `get_dataset_version` has those.
+
         Raises:
             ModelyardError: A call failed.
         """
@@ -122,3 +264,13 @@ class DatasetOperations(Operations):
         yield messages.UploadDatasetRequest(header=header)
         async for chunk in content.chunks(self._calls.transport, progress):
             yield messages.UploadDatasetRequest(chunk=chunk)
+
+
+def _format(file_format: FileFormat | None) -> TableFormat.ValueType:
+    return TableFormat.Value(f"TABLE_FORMAT_{(file_format or 'unspecified').upper()}")
+
+
+def _types(types: Mapping[str, TypeName] | None) -> dict[str, ColumnType.ValueType]:
+    return {
+        name: ColumnType.Value(f"COLUMN_TYPE_{it.upper()}") for name, it in (types or {}).items()
+    }

@@ -11,7 +11,7 @@ import pytest
 from registry.signature import Role, Task
 from tests.support.feature_graphs import FeatureGraph, make_input
 from tests.support.penguins import penguin_csv
-from training.csv_table import read_csv
+from training.columns import TableFormat
 from training.edge_rows import make_edge_rows
 from training.feature_steps import (
     CategoricalSteps,
@@ -21,7 +21,7 @@ from training.feature_steps import (
     Steps,
 )
 from training.features import Rows, take_rows, to_frame
-from training.ingest import profile_table
+from training.ingest import profile_table, read_table
 from training.roles import choose_features
 
 NUMERIC = {
@@ -70,7 +70,7 @@ CATEGORICAL = {
 def table(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     path = tmp_path_factory.mktemp("table") / "penguins.csv"
     path.write_bytes(penguin_csv())
-    return read_csv(path).drop_nulls("body_mass_g")
+    return read_table(path, TableFormat.CSV).drop_nulls("body_mass_g")
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,12 @@ def bytes_bar(session: Session, title: str) -> Iterator[Callable[[int, int], Non
     )
     with Progress(*columns, console=session.notes, disable=not session.notes.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def tell(done: int, total: int) -> None:
+            waits = f"{title} is sent; the server reads it" if done == total else title
+            bar.update(task, completed=done, total=total, description=waits)
+
+        yield tell
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from modelyard.registry.v1.resources_pb2 import (
     Task,
     TensorSpec,
 )
-from modelyard.training.v1.datasets_pb2 import Column, ColumnType, Dataset, DatasetVersion
 
 _STATE_STYLES = {"active": "green", "failed": "red", "archived": "dim"}
 _MOST_CATEGORIES = 5
@@ -117,24 +116,6 @@ def parity_table(report: ParityReport, task: Task.ValueType) -> Table:
     return table
 
 
-def datasets_table(datasets: Sequence[Dataset]) -> Table:
-    """Show datasets, one a line."""
-    return grid(
-        ["DATASET", "MADE", "DESCRIPTION"],
-        ([last_id(it.name), moment(it.create_time), it.description] for it in datasets),
-    )
-
-
-def dataset_panel(table: DatasetVersion) -> Panel:
-    """Show a table with the profile of its columns, or why it was refused."""
-    parts: list[RenderableType] = [f"{table.row_count} rows, {table.size_bytes} bytes"]
-    parts += [f"[red]{escape(it.reason)}: {escape(it.message)}[/]" for it in table.faults]
-    if table.columns:
-        headers = ["COLUMN", "TYPE", "MISSING", "DISTINCT", "VALUES"]
-        parts += ["", grid(headers, (_column_cells(it) for it in table.columns))]
-    return Panel(Group(*parts), title=escape(table.name), title_align="left", expand=False)
-
-
 def state_words(version: ModelVersion) -> str:
     """Return a version's state as a word in its colour."""
     word = ModelVersion.State.Name(version.state).removeprefix("STATE_").lower()
@@ -175,11 +156,3 @@ def _seen(spec: TensorSpec) -> str:
     shown = [it or "(empty)" for it in spec.categories[:_MOST_CATEGORIES]]
     more = len(spec.categories) - len(shown)
     return ", ".join([*shown, f"and {more} more"] if more else shown)
-
-
-def _column_cells(column: Column) -> list[str]:
-    values = ", ".join(f"{it.value} ({it.count})" for it in column.top_values[:3])
-    if column.HasField("minimum"):
-        values = f"{column.minimum:g} to {column.maximum:g}"
-    kind = ColumnType.Name(column.type).removeprefix("COLUMN_TYPE_").lower()
-    return [column.name, kind, str(column.missing_count), str(column.distinct_count), values]

@@ -102,6 +102,16 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Marks a typed request unlike what training saw, of a model that asks for its refusal."""
     REASON_SCHEMA_NOT_FOUND: _Reason.ValueType  # 72
     """Marks a typed service that the model does not have."""
+    REASON_DATASET_IN_USE: _Reason.ValueType  # 80
+    """Marks a dataset or version that an open training job uses; cancel the job, or wait."""
+    REASON_DATASET_NOT_EMPTY: _Reason.ValueType  # 81
+    """Marks a dataset that has versions, which only `force` removes with it."""
+    REASON_IMPORT_NOT_ALLOWED: _Reason.ValueType  # 82
+    """Marks an address from which the server's operator allows no import."""
+    REASON_IMPORT_FAILED: _Reason.ValueType  # 83
+    """Marks an address from which nothing could be fetched."""
+    REASON_TABLE_FILE_LOST: _Reason.ValueType  # 84
+    """Marks an upload whose bytes were removed with another version at that moment; repeat it."""
     REASON_TRAINER_NOT_FOUND: _Reason.ValueType  # 90
     """Marks a trainer that does not exist."""
     REASON_TRAINER_NOT_INSTALLED: _Reason.ValueType  # 91
@@ -197,6 +207,16 @@ REASON_INPUT_CONTRACT_VIOLATED: Reason.ValueType  # 71
 """Marks a typed request unlike what training saw, of a model that asks for its refusal."""
 REASON_SCHEMA_NOT_FOUND: Reason.ValueType  # 72
 """Marks a typed service that the model does not have."""
+REASON_DATASET_IN_USE: Reason.ValueType  # 80
+"""Marks a dataset or version that an open training job uses; cancel the job, or wait."""
+REASON_DATASET_NOT_EMPTY: Reason.ValueType  # 81
+"""Marks a dataset that has versions, which only `force` removes with it."""
+REASON_IMPORT_NOT_ALLOWED: Reason.ValueType  # 82
+"""Marks an address from which the server's operator allows no import."""
+REASON_IMPORT_FAILED: Reason.ValueType  # 83
+"""Marks an address from which nothing could be fetched."""
+REASON_TABLE_FILE_LOST: Reason.ValueType  # 84
+"""Marks an upload whose bytes were removed with another version at that moment; repeat it."""
 REASON_TRAINER_NOT_FOUND: Reason.ValueType  # 90
 """Marks a trainer that does not exist."""
 REASON_TRAINER_NOT_INSTALLED: Reason.ValueType  # 91

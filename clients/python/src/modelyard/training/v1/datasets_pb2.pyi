@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -29,9 +30,11 @@ class _TableFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TableForm
     TABLE_FORMAT_UNSPECIFIED: _TableFormat.ValueType  # 0
     """Is told from the first bytes."""
     TABLE_FORMAT_CSV: _TableFormat.ValueType  # 1
-    """Comma-separated values with a header line, UTF-8."""
+    """Separated values, one row a line; see CsvOptions."""
     TABLE_FORMAT_PARQUET: _TableFormat.ValueType  # 2
     """Apache Parquet."""
+    TABLE_FORMAT_ARROW: _TableFormat.ValueType  # 3
+    """Apache Arrow, as a file or as a stream."""
 
 class TableFormat(_TableFormat, metaclass=_TableFormatEnumTypeWrapper):
     """The form of a table's file."""
@@ -39,9 +42,11 @@ class TableFormat(_TableFormat, metaclass=_TableFormatEnumTypeWrapper):
 TABLE_FORMAT_UNSPECIFIED: TableFormat.ValueType  # 0
 """Is told from the first bytes."""
 TABLE_FORMAT_CSV: TableFormat.ValueType  # 1
-"""Comma-separated values with a header line, UTF-8."""
+"""Separated values, one row a line; see CsvOptions."""
 TABLE_FORMAT_PARQUET: TableFormat.ValueType  # 2
 """Apache Parquet."""
+TABLE_FORMAT_ARROW: TableFormat.ValueType  # 3
+"""Apache Arrow, as a file or as a stream."""
 Global___TableFormat: _TypeAlias = TableFormat  # noqa: Y015
 
 class _ColumnType:
@@ -157,6 +162,62 @@ class Dataset(_message.Message):
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
 
 @_typing.final
+class CsvOptions(_message.Message):
+    """How a CSV file is written. What is left empty is told from the file, or has a default."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIMITER_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    ESCAPE_FIELD_NUMBER: _builtins.int
+    ENCODING_FIELD_NUMBER: _builtins.int
+    NO_HEADER_FIELD_NUMBER: _builtins.int
+    DECIMAL_FIELD_NUMBER: _builtins.int
+    THOUSANDS_FIELD_NUMBER: _builtins.int
+    MISSING_WORDS_FIELD_NUMBER: _builtins.int
+    delimiter: _builtins.str
+    """Stands between fields. Empty is told from the first lines: comma, semicolon, tab or `|`."""
+    quote: _builtins.str
+    """Stands round fields that hold delimiters or line breaks; empty is `"`."""
+    escape: _builtins.str
+    """Takes the next character's meaning inside a field; empty is none, as a quote is doubled."""
+    encoding: _builtins.str
+    """`utf-8`, `utf-16`, `windows-1252`, `iso-8859-1` and others. Empty is told from the bytes:
+    by a mark before the text, else UTF-8, else windows-1252 with a warning.
+    """
+    no_header: _builtins.bool
+    """Whether the first line holds values too; the columns are then `column_1` and so on."""
+    decimal: _builtins.str
+    """Stands before the fraction of a number; empty is `.`."""
+    thousands: _builtins.str
+    """Stands between groups of three digits; empty is none."""
+    @_builtins.property
+    def missing_words(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What stands for no value, in columns of every type; none is the empty text, `NA`, `NaN`,
+        `nan` and `null`.
+        """
+
+    def __init__(
+        self,
+        *,
+        delimiter: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        escape: _builtins.str = ...,
+        encoding: _builtins.str = ...,
+        no_header: _builtins.bool = ...,
+        decimal: _builtins.str = ...,
+        thousands: _builtins.str = ...,
+        missing_words: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decimal", b"decimal", "delimiter", b"delimiter", "encoding", b"encoding", "escape", b"escape", "missing_words", b"missing_words", "no_header", b"no_header", "quote", b"quote", "thousands", b"thousands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CsvOptions: _TypeAlias = CsvOptions  # noqa: Y015
+
+@_typing.final
 class DatasetVersion(_message.Message):
     """One immutable, numbered table."""
 
@@ -198,6 +259,8 @@ class DatasetVersion(_message.Message):
     COLUMNS_FIELD_NUMBER: _builtins.int
     FAULTS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    CSV_OPTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `datasets/{dataset}/versions/{version}`."""
     state: Global___DatasetVersion.State.ValueType
@@ -222,6 +285,14 @@ class DatasetVersion(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the version was made."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableWarning]:
+        """What may spoil a model; at most 201."""
+
+    @_builtins.property
+    def csv_options(self) -> Global___CsvOptions:
+        """How the text was read, for CSV."""
+
     def __init__(
         self,
         *,
@@ -234,10 +305,12 @@ class DatasetVersion(_message.Message):
         columns: _abc.Iterable[Global___Column] | None = ...,
         faults: _abc.Iterable[Global___TableFault] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        warnings: _abc.Iterable[Global___TableWarning] | None = ...,
+        csv_options: Global___CsvOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "csv_options", b"csv_options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "faults", b"faults", "format", b"format", "name", b"name", "row_count", b"row_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "csv_options", b"csv_options", "faults", b"faults", "format", b"format", "name", b"name", "row_count", b"row_count", "sha256", b"sha256", "size_bytes", b"size_bytes", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,7 +318,7 @@ Global___DatasetVersion: _TypeAlias = DatasetVersion  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):
-    """One column: its type and profile."""
+    """One column: its type and profile. Times are told in seconds since 1970, UTC."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -258,6 +331,9 @@ class Column(_message.Message):
     MEAN_FIELD_NUMBER: _builtins.int
     STANDARD_DEVIATION_FIELD_NUMBER: _builtins.int
     TOP_VALUES_FIELD_NUMBER: _builtins.int
+    QUANTILES_FIELD_NUMBER: _builtins.int
+    HISTOGRAM_FIELD_NUMBER: _builtins.int
+    APPROXIMATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name."""
     type: Global___ColumnType.ValueType
@@ -267,16 +343,28 @@ class Column(_message.Message):
     distinct_count: _builtins.int
     """How many different values it has."""
     minimum: _builtins.float
-    """The smallest value, for numbers."""
+    """The smallest value, for numbers and times."""
     maximum: _builtins.float
-    """The largest value, for numbers."""
+    """The largest value, for numbers and times."""
     mean: _builtins.float
-    """The average, for numbers."""
+    """The average, for numbers and times."""
     standard_deviation: _builtins.float
-    """The standard deviation, for numbers."""
+    """The standard deviation, for numbers and times."""
+    approximate: _builtins.bool
+    """Whether the table was too large to count everything: `distinct_count` and `top_values` are
+    then estimates, `quantiles` and `histogram` those of a random sample.
+    """
     @_builtins.property
     def top_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
         """The most frequent values, for text and booleans; at most 20."""
+
+    @_builtins.property
+    def quantiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quantile]:
+        """Of the finite numbers or times, by rising fraction."""
+
+    @_builtins.property
+    def histogram(self) -> Global___Histogram:
+        """Of the finite numbers or times; none where there are no two different ones."""
 
     def __init__(
         self,
@@ -290,10 +378,13 @@ class Column(_message.Message):
         mean: _builtins.float | None = ...,
         standard_deviation: _builtins.float | None = ...,
         top_values: _abc.Iterable[Global___ValueCount] | None = ...,
+        quantiles: _abc.Iterable[Global___Quantile] | None = ...,
+        histogram: Global___Histogram | None = ...,
+        approximate: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_mean", b"_mean", "_minimum", b"_minimum", "_standard_deviation", b"_standard_deviation", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "standard_deviation", b"standard_deviation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_mean", b"_mean", "_minimum", b"_minimum", "_standard_deviation", b"_standard_deviation", "histogram", b"histogram", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "standard_deviation", b"standard_deviation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_mean", b"_mean", "_minimum", b"_minimum", "_standard_deviation", b"_standard_deviation", "distinct_count", b"distinct_count", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "missing_count", b"missing_count", "name", b"name", "standard_deviation", b"standard_deviation", "top_values", b"top_values", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_mean", b"_mean", "_minimum", b"_minimum", "_standard_deviation", b"_standard_deviation", "approximate", b"approximate", "distinct_count", b"distinct_count", "histogram", b"histogram", "maximum", b"maximum", "mean", b"mean", "minimum", b"minimum", "missing_count", b"missing_count", "name", b"name", "quantiles", b"quantiles", "standard_deviation", b"standard_deviation", "top_values", b"top_values", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
     _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
@@ -313,6 +404,96 @@ class Column(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__standard_deviation) -> _WhichOneofReturnType__standard_deviation | None: ...
 
 Global___Column: _TypeAlias = Column  # noqa: Y015
+
+@_typing.final
+class Quantile(_message.Message):
+    """The value that a part of a column's values does not exceed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRACTION_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    fraction: _builtins.float
+    """The part, 0 to 1."""
+    value: _builtins.float
+    """The value."""
+    def __init__(
+        self,
+        *,
+        fraction: _builtins.float = ...,
+        value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fraction", b"fraction", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quantile: _TypeAlias = Quantile  # noqa: Y015
+
+@_typing.final
+class Histogram(_message.Message):
+    """How many values lie in equally wide bins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOWER_FIELD_NUMBER: _builtins.int
+    UPPER_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    lower: _builtins.float
+    """Where the first bin begins."""
+    upper: _builtins.float
+    """Where the last bin ends, included."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many values each bin has."""
+
+    def __init__(
+        self,
+        *,
+        lower: _builtins.float = ...,
+        upper: _builtins.float = ...,
+        counts: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "lower", b"lower", "upper", b"upper"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Histogram: _TypeAlias = Histogram  # noqa: Y015
+
+@_typing.final
+class TableWarning(_message.Message):
+    """Something about a table that may spoil a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """For programs, such as `CONSTANT`, `IDENTIFIER_LIKE`, `DUPLICATE_COLUMN`, `DUPLICATE_ROWS`,
+    `DATE_AS_TEXT`, `NUMBERS_AS_TEXT`, `MIXED_TYPES`, `MOSTLY_MISSING` or `ENCODING_GUESSED`.
+    """
+    column: _builtins.str
+    """The column it is about; empty for the whole table."""
+    message: _builtins.str
+    """For people: what it means and what to do."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        column: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableWarning: _TypeAlias = TableWarning  # noqa: Y015
 
 @_typing.final
 class ValueCount(_message.Message):
@@ -479,6 +660,84 @@ class ListDatasetsResponse(_message.Message):
 Global___ListDatasetsResponse: _TypeAlias = ListDatasetsResponse  # noqa: Y015
 
 @_typing.final
+class UpdateDatasetRequest(_message.Message):
+    """Asks to change a dataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A UUID; a repeat with the same id returns the first answer."""
+    validate_only: _builtins.bool
+    """Whether to check only, and store nothing."""
+    @_builtins.property
+    def dataset(self) -> Global___Dataset:
+        """The dataset, with its name, its new values and, to compare, its etag."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """What to change: `display_name`, `description`, `labels`. Empty is every field that has a
+        value; `*` is all of them, and clears those without one.
+        """
+
+    def __init__(
+        self,
+        *,
+        dataset: Global___Dataset | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "request_id", b"request_id", "update_mask", b"update_mask", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateDatasetRequest: _TypeAlias = UpdateDatasetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDatasetRequest(_message.Message):
+    """Asks to remove a dataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}`."""
+    force: _builtins.bool
+    """Whether to remove its versions too; without it a dataset that has some stays."""
+    etag: _builtins.str
+    """What the caller saw; the call is refused if the dataset has changed since."""
+    request_id: _builtins.str
+    """A UUID; a repeat with the same id does nothing more."""
+    validate_only: _builtins.bool
+    """Whether to check only, and remove nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        force: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "force", b"force", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDatasetRequest: _TypeAlias = DeleteDatasetRequest  # noqa: Y015
+
+@_typing.final
 class UploadDatasetRequest(_message.Message):
     """One piece of an upload: first the header, then the bytes in order."""
 
@@ -490,25 +749,59 @@ class UploadDatasetRequest(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
+        @_typing.final
+        class ColumnTypesEntry(_message.Message):
+            DESCRIPTOR: _descriptor.Descriptor
+
+            KEY_FIELD_NUMBER: _builtins.int
+            VALUE_FIELD_NUMBER: _builtins.int
+            key: _builtins.str
+            value: Global___ColumnType.ValueType
+            def __init__(
+                self,
+                *,
+                key: _builtins.str = ...,
+                value: Global___ColumnType.ValueType = ...,
+            ) -> None: ...
+            _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+            def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+            _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+            def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+            def WhichOneof(self, oneof_group: _Never) -> None: ...
+
         PARENT_FIELD_NUMBER: _builtins.int
         FORMAT_FIELD_NUMBER: _builtins.int
         SHA256_FIELD_NUMBER: _builtins.int
+        CSV_OPTIONS_FIELD_NUMBER: _builtins.int
+        COLUMN_TYPES_FIELD_NUMBER: _builtins.int
         parent: _builtins.str
         """`datasets/{dataset}`."""
         format: Global___TableFormat.ValueType
         """The form of the file."""
         sha256: _builtins.str
         """SHA-256 of all bytes, in hexadecimal; the upload fails if they differ."""
+        @_builtins.property
+        def csv_options(self) -> Global___CsvOptions:
+            """How the text is written, for CSV."""
+
+        @_builtins.property
+        def column_types(self) -> _containers.ScalarMap[_builtins.str, Global___ColumnType.ValueType]:
+            """What columns hold, by name, where that shall not be told from their values. A value that
+            is not of the type makes the version FAILED.
+            """
+
         def __init__(
             self,
             *,
             parent: _builtins.str = ...,
             format: Global___TableFormat.ValueType = ...,
             sha256: _builtins.str = ...,
+            csv_options: Global___CsvOptions | None = ...,
+            column_types: _abc.Mapping[_builtins.str, Global___ColumnType.ValueType] | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["csv_options", b"csv_options"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "parent", b"parent", "sha256", b"sha256"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["column_types", b"column_types", "csv_options", b"csv_options", "format", b"format", "parent", b"parent", "sha256", b"sha256"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -535,6 +828,226 @@ class UploadDatasetRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_piece) -> _WhichOneofReturnType_piece | None: ...
 
 Global___UploadDatasetRequest: _TypeAlias = UploadDatasetRequest  # noqa: Y015
+
+@_typing.final
+class ImportDatasetRequest(_message.Message):
+    """Asks to fetch a table."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ColumnTypesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: Global___ColumnType.ValueType
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: Global___ColumnType.ValueType = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    URI_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    CSV_OPTIONS_FIELD_NUMBER: _builtins.int
+    COLUMN_TYPES_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`datasets/{dataset}`."""
+    uri: _builtins.str
+    """Where the table is: `file:///...`, `s3://...` or `gs://...`, below one of the prefixes that
+    the server's operator allows.
+    """
+    format: Global___TableFormat.ValueType
+    """The form of the file."""
+    sha256: _builtins.str
+    """SHA-256 of all bytes, in hexadecimal; the import fails if they differ."""
+    @_builtins.property
+    def csv_options(self) -> Global___CsvOptions:
+        """How the text is written, for CSV."""
+
+    @_builtins.property
+    def column_types(self) -> _containers.ScalarMap[_builtins.str, Global___ColumnType.ValueType]:
+        """What columns hold, by name, where that shall not be told from their values."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        uri: _builtins.str = ...,
+        format: Global___TableFormat.ValueType = ...,
+        sha256: _builtins.str = ...,
+        csv_options: Global___CsvOptions | None = ...,
+        column_types: _abc.Mapping[_builtins.str, Global___ColumnType.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["csv_options", b"csv_options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column_types", b"column_types", "csv_options", b"csv_options", "format", b"format", "parent", b"parent", "sha256", b"sha256", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportDatasetRequest: _TypeAlias = ImportDatasetRequest  # noqa: Y015
+
+@_typing.final
+class DeleteDatasetVersionRequest(_message.Message):
+    """Asks to remove a version of a dataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}/versions/{version}`, with the number."""
+    request_id: _builtins.str
+    """A UUID; a repeat with the same id does nothing more."""
+    validate_only: _builtins.bool
+    """Whether to check only, and remove nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteDatasetVersionRequest: _TypeAlias = DeleteDatasetVersionRequest  # noqa: Y015
+
+@_typing.final
+class PreviewDatasetVersionRequest(_message.Message):
+    """Asks for the first rows of a version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`datasets/{dataset}/versions/{version}`; `latest` may stand for the number."""
+    row_count: _builtins.int
+    """How many at most; 0 is 20, more than 100 is 100. Of wide tables there are fewer."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewDatasetVersionRequest: _TypeAlias = PreviewDatasetVersionRequest  # noqa: Y015
+
+@_typing.final
+class PreviewDatasetVersionResponse(_message.Message):
+    """The first rows of a version; none for one that was refused."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Column]:
+        """The columns in order: names and types only."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreviewRow]:
+        """The rows."""
+
+    def __init__(
+        self,
+        *,
+        columns: _abc.Iterable[Global___Column] | None = ...,
+        rows: _abc.Iterable[Global___PreviewRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewDatasetVersionResponse: _TypeAlias = PreviewDatasetVersionResponse  # noqa: Y015
+
+@_typing.final
+class PreviewRow(_message.Message):
+    """One row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cell]:
+        """A cell for each column."""
+
+    def __init__(
+        self,
+        *,
+        cells: _abc.Iterable[Global___Cell] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRow: _TypeAlias = PreviewRow  # noqa: Y015
+
+@_typing.final
+class Cell(_message.Message):
+    """One value of a table; without a kind it is missing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOLEAN_VALUE_FIELD_NUMBER: _builtins.int
+    INTEGER_VALUE_FIELD_NUMBER: _builtins.int
+    FLOAT_VALUE_FIELD_NUMBER: _builtins.int
+    TEXT_VALUE_FIELD_NUMBER: _builtins.int
+    TIME_VALUE_FIELD_NUMBER: _builtins.int
+    boolean_value: _builtins.bool
+    """Of a boolean."""
+    integer_value: _builtins.int
+    """Of an integer."""
+    float_value: _builtins.float
+    """Of a float."""
+    text_value: _builtins.str
+    """Of a text; at most 200 characters."""
+    @_builtins.property
+    def time_value(self) -> _timestamp_pb2.Timestamp:
+        """Of a time."""
+
+    def __init__(
+        self,
+        *,
+        boolean_value: _builtins.bool = ...,
+        integer_value: _builtins.int = ...,
+        float_value: _builtins.float = ...,
+        text_value: _builtins.str = ...,
+        time_value: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["boolean_value", b"boolean_value", "float_value", b"float_value", "integer_value", b"integer_value", "kind", b"kind", "text_value", b"text_value", "time_value", b"time_value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boolean_value", b"boolean_value", "float_value", b"float_value", "integer_value", b"integer_value", "kind", b"kind", "text_value", b"text_value", "time_value", b"time_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["boolean_value", "integer_value", "float_value", "text_value", "time_value"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___Cell: _TypeAlias = Cell  # noqa: Y015
 
 @_typing.final
 class GetDatasetVersionRequest(_message.Message):
@@ -600,7 +1113,7 @@ class ListDatasetVersionsResponse(_message.Message):
     """Asks for the next page; empty at the end."""
     @_builtins.property
     def dataset_versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DatasetVersion]:
-        """The versions, newest first."""
+        """The versions, newest first, without columns and warnings."""
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.training.v1 import datasets_pb2 as modelyard_dot_training_dot_v1_dot_datasets__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -50,9 +51,24 @@ class DatasetServiceStub:
                 request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetsResponse.FromString,
                 _registered_method=True)
+        self.UpdateDataset = channel.unary_unary(
+                '/modelyard.training.v1.DatasetService/UpdateDataset',
+                request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.UpdateDatasetRequest.SerializeToString,
+                response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.Dataset.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/modelyard.training.v1.DatasetService/DeleteDataset',
+                request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.UploadDataset = channel.stream_unary(
                 '/modelyard.training.v1.DatasetService/UploadDataset',
                 request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.UploadDatasetRequest.SerializeToString,
+                response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.FromString,
+                _registered_method=True)
+        self.ImportDataset = channel.unary_unary(
+                '/modelyard.training.v1.DatasetService/ImportDataset',
+                request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ImportDatasetRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.FromString,
                 _registered_method=True)
         self.GetDatasetVersion = channel.unary_unary(
@@ -64,6 +80,16 @@ class DatasetServiceStub:
                 '/modelyard.training.v1.DatasetService/ListDatasetVersions',
                 request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsResponse.FromString,
+                _registered_method=True)
+        self.DeleteDatasetVersion = channel.unary_unary(
+                '/modelyard.training.v1.DatasetService/DeleteDatasetVersion',
+                request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetVersionRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.PreviewDatasetVersion = channel.unary_unary(
+                '/modelyard.training.v1.DatasetService/PreviewDatasetVersion',
+                request_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionRequest.SerializeToString,
+                response_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionResponse.FromString,
                 _registered_method=True)
 
 
@@ -92,9 +118,31 @@ class DatasetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateDataset(self, request, context):
+        """Changes a dataset. With an etag it changes only what the caller saw.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDataset(self, request, context):
+        """Removes a dataset; its id is free again. Refused while an open training job uses a version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UploadDataset(self, request_iterator, context):
         """Stores a table as the next version of a dataset, with its schema and profile.
         The answer's state is ACTIVE, or FAILED with its faults.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportDataset(self, request, context):
+        """Stores a table that the server fetches itself, as UploadDataset does with one that is sent.
+        Only from where the server's operator allows it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +156,22 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasetVersions(self, request, context):
-        """Lists the versions of a dataset, newest first.
+        """Lists the versions of a dataset, newest first, without their columns and warnings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDatasetVersion(self, request, context):
+        """Removes a version of a dataset with its file, whose number is not used again. Refused
+        while an open training job uses it. Models that were trained on it stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewDatasetVersion(self, request, context):
+        """Returns the first rows of a version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,9 +195,24 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetsRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetsResponse.SerializeToString,
             ),
+            'UpdateDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDataset,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.UpdateDatasetRequest.FromString,
+                    response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.Dataset.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'UploadDataset': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadDataset,
                     request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.UploadDatasetRequest.FromString,
+                    response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.SerializeToString,
+            ),
+            'ImportDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportDataset,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ImportDatasetRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.SerializeToString,
             ),
             'GetDatasetVersion': grpc.unary_unary_rpc_method_handler(
@@ -146,6 +224,16 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListDatasetVersions,
                     request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsResponse.SerializeToString,
+            ),
+            'DeleteDatasetVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDatasetVersion,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetVersionRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'PreviewDatasetVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewDatasetVersion,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionRequest.FromString,
+                    response_serializer=modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +329,60 @@ class DatasetService:
             _registered_method=True)
 
     @staticmethod
+    def UpdateDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.DatasetService/UpdateDataset',
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.UpdateDatasetRequest.SerializeToString,
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.Dataset.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.DatasetService/DeleteDataset',
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def UploadDataset(request_iterator,
             target,
             options=(),
@@ -256,6 +398,33 @@ class DatasetService:
             target,
             '/modelyard.training.v1.DatasetService/UploadDataset',
             modelyard_dot_training_dot_v1_dot_datasets__pb2.UploadDatasetRequest.SerializeToString,
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.DatasetService/ImportDataset',
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.ImportDatasetRequest.SerializeToString,
             modelyard_dot_training_dot_v1_dot_datasets__pb2.DatasetVersion.FromString,
             options,
             channel_credentials,
@@ -311,6 +480,60 @@ class DatasetService:
             '/modelyard.training.v1.DatasetService/ListDatasetVersions',
             modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsRequest.SerializeToString,
             modelyard_dot_training_dot_v1_dot_datasets__pb2.ListDatasetVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDatasetVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.DatasetService/DeleteDatasetVersion',
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.DeleteDatasetVersionRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewDatasetVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.DatasetService/PreviewDatasetVersion',
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionRequest.SerializeToString,
+            modelyard_dot_training_dot_v1_dot_datasets__pb2.PreviewDatasetVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,

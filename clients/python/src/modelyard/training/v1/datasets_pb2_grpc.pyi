@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from modelyard.training.v1 import datasets_pb2 as _datasets_pb2
 import abc as _abc_1
@@ -39,14 +40,28 @@ class DatasetServiceStub:
     """Returns a dataset."""
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.ListDatasetsRequest, _datasets_pb2.ListDatasetsResponse]
     """Lists datasets by name."""
+    UpdateDataset: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.UpdateDatasetRequest, _datasets_pb2.Dataset]
+    """Changes a dataset. With an etag it changes only what the caller saw."""
+    DeleteDataset: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.DeleteDatasetRequest, _empty_pb2.Empty]
+    """Removes a dataset; its id is free again. Refused while an open training job uses a version."""
     UploadDataset: _grpc.StreamUnaryMultiCallable[_datasets_pb2.UploadDatasetRequest, _datasets_pb2.DatasetVersion]
     """Stores a table as the next version of a dataset, with its schema and profile.
     The answer's state is ACTIVE, or FAILED with its faults.
     """
+    ImportDataset: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.ImportDatasetRequest, _datasets_pb2.DatasetVersion]
+    """Stores a table that the server fetches itself, as UploadDataset does with one that is sent.
+    Only from where the server's operator allows it.
+    """
     GetDatasetVersion: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.GetDatasetVersionRequest, _datasets_pb2.DatasetVersion]
     """Returns a version of a dataset; `latest` may stand for the number."""
     ListDatasetVersions: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.ListDatasetVersionsRequest, _datasets_pb2.ListDatasetVersionsResponse]
-    """Lists the versions of a dataset, newest first."""
+    """Lists the versions of a dataset, newest first, without their columns and warnings."""
+    DeleteDatasetVersion: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.DeleteDatasetVersionRequest, _empty_pb2.Empty]
+    """Removes a version of a dataset with its file, whose number is not used again. Refused
+    while an open training job uses it. Models that were trained on it stay.
+    """
+    PreviewDatasetVersion: _grpc.UnaryUnaryMultiCallable[_datasets_pb2.PreviewDatasetVersionRequest, _datasets_pb2.PreviewDatasetVersionResponse]
+    """Returns the first rows of a version."""
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -59,14 +74,28 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Returns a dataset."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_datasets_pb2.ListDatasetsRequest, _datasets_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Lists datasets by name."""
+    UpdateDataset: _aio.UnaryUnaryMultiCallable[_datasets_pb2.UpdateDatasetRequest, _datasets_pb2.Dataset]  # type: ignore[assignment]
+    """Changes a dataset. With an etag it changes only what the caller saw."""
+    DeleteDataset: _aio.UnaryUnaryMultiCallable[_datasets_pb2.DeleteDatasetRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a dataset; its id is free again. Refused while an open training job uses a version."""
     UploadDataset: _aio.StreamUnaryMultiCallable[_datasets_pb2.UploadDatasetRequest, _datasets_pb2.DatasetVersion]  # type: ignore[assignment]
     """Stores a table as the next version of a dataset, with its schema and profile.
     The answer's state is ACTIVE, or FAILED with its faults.
     """
+    ImportDataset: _aio.UnaryUnaryMultiCallable[_datasets_pb2.ImportDatasetRequest, _datasets_pb2.DatasetVersion]  # type: ignore[assignment]
+    """Stores a table that the server fetches itself, as UploadDataset does with one that is sent.
+    Only from where the server's operator allows it.
+    """
     GetDatasetVersion: _aio.UnaryUnaryMultiCallable[_datasets_pb2.GetDatasetVersionRequest, _datasets_pb2.DatasetVersion]  # type: ignore[assignment]
     """Returns a version of a dataset; `latest` may stand for the number."""
     ListDatasetVersions: _aio.UnaryUnaryMultiCallable[_datasets_pb2.ListDatasetVersionsRequest, _datasets_pb2.ListDatasetVersionsResponse]  # type: ignore[assignment]
-    """Lists the versions of a dataset, newest first."""
+    """Lists the versions of a dataset, newest first, without their columns and warnings."""
+    DeleteDatasetVersion: _aio.UnaryUnaryMultiCallable[_datasets_pb2.DeleteDatasetVersionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a version of a dataset with its file, whose number is not used again. Refused
+    while an open training job uses it. Models that were trained on it stay.
+    """
+    PreviewDatasetVersion: _aio.UnaryUnaryMultiCallable[_datasets_pb2.PreviewDatasetVersionRequest, _datasets_pb2.PreviewDatasetVersionResponse]  # type: ignore[assignment]
+    """Returns the first rows of a version."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the tables that models are trained on."""
@@ -96,6 +125,22 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists datasets by name."""
 
     @_abc_1.abstractmethod
+    def UpdateDataset(
+        self,
+        request: _datasets_pb2.UpdateDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_datasets_pb2.Dataset, _abc.Awaitable[_datasets_pb2.Dataset]]:
+        """Changes a dataset. With an etag it changes only what the caller saw."""
+
+    @_abc_1.abstractmethod
+    def DeleteDataset(
+        self,
+        request: _datasets_pb2.DeleteDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes a dataset; its id is free again. Refused while an open training job uses a version."""
+
+    @_abc_1.abstractmethod
     def UploadDataset(
         self,
         request_iterator: _MaybeAsyncIterator[_datasets_pb2.UploadDatasetRequest],
@@ -103,6 +148,16 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_datasets_pb2.DatasetVersion, _abc.Awaitable[_datasets_pb2.DatasetVersion]]:
         """Stores a table as the next version of a dataset, with its schema and profile.
         The answer's state is ACTIVE, or FAILED with its faults.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportDataset(
+        self,
+        request: _datasets_pb2.ImportDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_datasets_pb2.DatasetVersion, _abc.Awaitable[_datasets_pb2.DatasetVersion]]:
+        """Stores a table that the server fetches itself, as UploadDataset does with one that is sent.
+        Only from where the server's operator allows it.
         """
 
     @_abc_1.abstractmethod
@@ -119,6 +174,24 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _datasets_pb2.ListDatasetVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_datasets_pb2.ListDatasetVersionsResponse, _abc.Awaitable[_datasets_pb2.ListDatasetVersionsResponse]]:
-        """Lists the versions of a dataset, newest first."""
+        """Lists the versions of a dataset, newest first, without their columns and warnings."""
+
+    @_abc_1.abstractmethod
+    def DeleteDatasetVersion(
+        self,
+        request: _datasets_pb2.DeleteDatasetVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes a version of a dataset with its file, whose number is not used again. Refused
+        while an open training job uses it. Models that were trained on it stay.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewDatasetVersion(
+        self,
+        request: _datasets_pb2.PreviewDatasetVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_datasets_pb2.PreviewDatasetVersionResponse, _abc.Awaitable[_datasets_pb2.PreviewDatasetVersionResponse]]:
+        """Returns the first rows of a version."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
