@@ -133,10 +133,22 @@ def version_draft(message: pb.ModelVersion) -> VersionDraft:
         labels=dict(message.labels),
         task=task_of(message.task),
         classes=tuple(message.classes),
-        metrics=tuple(Metric(metric.name, metric.value) for metric in message.metrics),
+        metrics=tuple(_metric(metric) for metric in message.metrics),
         parameters=dict(message.parameters),
         lineage=_lineage(message.lineage),
         parity_report=_parity_report(message) if message.HasField("parity_report") else None,
+    )
+
+
+def _metric(message: pb.Metric) -> Metric:
+    return Metric(
+        name=message.name,
+        value=message.value,
+        lower=message.lower if message.HasField("lower") else None,
+        upper=message.upper if message.HasField("upper") else None,
+        split=message.split,
+        class_name=message.class_name,
+        baseline=message.baseline if message.HasField("baseline") else None,
     )
 
 
@@ -217,7 +229,18 @@ def _to_tensor_spec(spec: TensorSpec) -> pb.TensorSpec:
 
 def to_metrics(metrics: tuple[Metric, ...]) -> list[pb.Metric]:
     """Write metrics."""
-    return [pb.Metric(name=metric.name, value=metric.value) for metric in metrics]
+    return [
+        pb.Metric(
+            name=metric.name,
+            value=metric.value,
+            lower=metric.lower,
+            upper=metric.upper,
+            split=metric.split,
+            class_name=metric.class_name,
+            baseline=metric.baseline,
+        )
+        for metric in metrics
+    ]
 
 
 def to_fault(fault: Fault) -> pb.Fault:

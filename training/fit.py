@@ -1,7 +1,7 @@
 """One fit from table to version files; run in a child process with limits.
 
 `python -m training.fit FOLDER` reads the request there, prints progress, one JSON object a
-line, and writes the outcome there, beside `model.onnx` and `golden-rows.json`. It exits with 1,
+line, and writes the outcome there, beside the files of the version. It exits with 1,
 after a traceback on standard error, only for faults of ours.
 """
 
@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from registry.reports import Fault, ParityReport
 from registry.signature import Signature
 from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid
-from training.evaluation import measure
+from training.evaluation.document import document
+from training.evaluation.evaluate import evaluate
+from training.evaluation.report import describe
 from training.export import describe_signature, export_pipeline
 from training.features import (
     build_pipeline,
@@ -33,6 +36,7 @@ from training.features import (
 )
 from training.fitting import (
     MODEL_FILE,
+    FitFile,
     FitOutcome,
     FitProgress,
     FitRequest,
@@ -45,6 +49,10 @@ from training.refusal import FitRefused
 from training.trainers import FAMILIES
 
 _LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy", "polars")
+_MODEL_FILES = (
+    FitFile(MODEL_FILE, "application/onnx"),
+    FitFile(golden_rows.ARTIFACT_ID, "application/json"),
+)
 _BASE_ROWS = 3
 _TRAINING_ROWS = 5000
 _LONGEST_MESSAGE = 500
@@ -77,8 +85,10 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     pipeline = _fit_pipeline(plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
-    metrics = measure(pipeline, *examples.select(examples.split.holdout), plan.task)
-    report(FitProgress("evaluate", 75, ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)))
+    evaluation = evaluate(
+        pipeline, plan, examples, lambda line: report(FitProgress("evaluate", 72, line))
+    )
+    report(FitProgress("evaluate", 75, describe(evaluation)))
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
     classes = getattr(pipeline, "classes_", None)
@@ -87,19 +97,22 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     (folder / MODEL_FILE).write_bytes(model)
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
     parity = _check_parity(pipeline, model, signature, examples, folder)
-    report(FitProgress("parity", 100, _describe_parity(parity)))
-    return FitOutcome(
+    report(FitProgress("parity", 95, _describe_parity(parity)))
+    outcome = FitOutcome(
         fault=None if parity.passed else Fault("PARITY_FAILED", _describe_parity(parity)),
         task=plan.task,
         trainer=plan.trainer.id,
         parameters=_describe_parameters(plan, request),
         signature=signature,
         classes=() if classes is None else tuple(_to_text(value) for value in classes.tolist()),
-        metrics=metrics,
+        metrics=evaluation.metrics,
         parity=parity,
         libraries={name: version(name) for name in _LIBRARIES},
-        artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
+        artifacts=_MODEL_FILES,
     )
+    report(FitProgress("card", 95, "writing down what was found"))
+    more = document(folder, request, outcome, evaluation)
+    return replace(outcome, artifacts=(*_MODEL_FILES, *more))
 
 
 def _fit_pipeline(plan: Plan, examples: Examples, report: Report) -> Any:

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Role, Signature, Task
 from training.columns import TableFormat
+from training.evaluation.scheme import Scheme
 
 MODEL_FILE = "model.onnx"
 
@@ -22,6 +23,21 @@ class FeatureColumn:
 
     column: str
     role: Role | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a version is for and where its table comes from, for its model card.
+
+    Attributes:
+        model_id: The model that gets the version.
+        dataset_version: The table's resource name.
+        dataset_sha256: The digest of its file, in hexadecimal.
+    """
+
+    model_id: str = "model"
+    dataset_version: str = ""
+    dataset_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,9 @@ class FitRequest:
         features: The columns to learn from; empty takes every usable one but the target.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
+        evaluation: How the version is evaluated.
+        origin: What the model card says of where the version comes from.
+        with_card: Whether plots and the model card are made, which takes about a second.
     """
 
     table_path: str
@@ -49,6 +68,9 @@ class FitRequest:
     features: tuple[FeatureColumn, ...] = ()
     holdout_fraction: float = 0.2
     seed: int = 0
+    evaluation: Scheme = Scheme()
+    origin: Origin = Origin()
+    with_card: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,7 @@ class FitProgress:
     """One line of a fit's standard output.
 
     Attributes:
-        stage: One of read, split, fit, evaluate, export, parity.
+        stage: One of read, split, fit, evaluate, export, parity, card.
         percent: How far the fit is, 0 to 100, never falling.
         message: For people.
     """
@@ -64,6 +86,14 @@ class FitProgress:
     stage: str
     percent: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FitFile:
+    """A file of the version, in the fit's folder."""
+
+    name: str
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +108,11 @@ class FitOutcome:
         parameters: Every setting that was used, as text, defaults included.
         signature: What goes in and comes out; roles, categories and ranges included.
         classes: The classes as text, in the order of the probabilities.
-        metrics: Measured on the holdout rows.
+        metrics: Measured on the holdout rows, then in folds if there are any.
         parity: How far the ONNX graph is from the pipeline.
         libraries: Name to version of what made it.
-        artifacts: The names of the files in the folder that belong to the version:
-            model.onnx and golden-rows.json.
+        artifacts: The files in the folder that belong to the version: the model, its golden
+            rows, the evaluation, plots and the model card.
     """
 
     fault: Fault | None = None
@@ -94,4 +124,4 @@ class FitOutcome:
     metrics: tuple[Metric, ...] = ()
     parity: ParityReport | None = None
     libraries: dict[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ()
+    artifacts: tuple[FitFile, ...] = ()

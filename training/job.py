@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from registry.reports import Fault, Metric
 from registry.signature import Task
+from training.evaluation.scheme import Scheme
 from training.fitting import FeatureColumn
 from training.states import JobState
 
@@ -27,6 +28,7 @@ class JobSpec:
         features: The columns to learn from; empty takes every usable one.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
+        evaluation: How the version is evaluated.
         labels: Free words.
     """
 
@@ -40,6 +42,7 @@ class JobSpec:
     features: tuple[FeatureColumn, ...] = ()
     holdout_fraction: float = 0.2
     seed: int = 0
+    evaluation: Scheme = Scheme()
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -3,6 +3,7 @@
 from registry.errors import FieldInvalid
 from training import catalog
 from training.columns import Column
+from training.evaluation.scheme import check_scheme
 from training.job import JobSpec
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
@@ -30,6 +31,7 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow) -> None:
         raise FieldInvalid(
             "holdout_fraction must be over 0 and under 1", field="training_job.holdout_fraction"
         )
+    check_scheme(spec.evaluation, columns, spec.target, spec.task)
 
 
 def _check_features(spec: JobSpec, columns: dict[str, Column]) -> None:

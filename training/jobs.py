@@ -17,6 +17,7 @@ from training.errors import (
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
+from training.evaluation.scheme import Scheme
 from training.job import Job, JobEvent, JobSpec
 from training.job_checks import check_spec
 from training.queue import enqueue
@@ -195,6 +196,7 @@ def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: in
         features=spec.features,
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
+        evaluation=spec.evaluation,
         labels=dict(spec.labels),
         metrics=(),
         # Values of the database's making are needed before the row is read back.
@@ -240,6 +242,7 @@ def _spec(row: JobRow) -> JobSpec:
         features=row.features,
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
+        evaluation=row.evaluation or Scheme(),
         labels=row.labels,
     )
 

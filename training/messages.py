@@ -14,6 +14,7 @@ from registry.names import model_id_of, model_name, version_name
 from training.catalog import TrainerSpec
 from training.columns import Column, TableFormat
 from training.datasets import Dataset, DatasetDraft, DatasetVersion
+from training.evaluation.scheme import Scheme, SplitKind
 from training.fitting import FeatureColumn
 from training.job import Job, JobEvent, JobSpec
 from training.names import dataset_name, dataset_version_name, dataset_version_of, job_name
@@ -115,7 +116,21 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         ),
         holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
         seed=message.seed,
+        evaluation=_scheme(message.evaluation),
         labels=dict(message.labels),
+    )
+
+
+def _scheme(message: pb.Evaluation) -> Scheme:
+    if message.split not in pb.Evaluation.Split.values():
+        field = "training_job.evaluation.split"
+        raise FieldInvalid(f"split has no value {message.split}", field=field)
+    name = pb.Evaluation.Split.Name(message.split).removeprefix("SPLIT_")
+    return Scheme(
+        split=None if name == "UNSPECIFIED" else SplitKind[name],
+        column=message.split_column,
+        folds=message.folds,
+        segment=message.segment_column,
     )
 
 
@@ -166,6 +181,17 @@ def to_job(job: Job) -> pb.TrainingJob:
         start_time=to_timestamp(job.start_time),
         end_time=to_timestamp(job.end_time),
         update_time=to_timestamp(job.update_time),
+        evaluation=_to_evaluation(spec.evaluation),
+    )
+
+
+def _to_evaluation(scheme: Scheme) -> pb.Evaluation:
+    split = f"SPLIT_{scheme.split.name}" if scheme.split else "SPLIT_UNSPECIFIED"
+    return pb.Evaluation(
+        split=pb.Evaluation.Split.Value(split),
+        split_column=scheme.column,
+        folds=scheme.folds,
+        segment_column=scheme.segment,
     )
 
 

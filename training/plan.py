@@ -1,7 +1,7 @@
 """What a fit will do, and the examples that it learns from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,8 @@ import polars as pl
 from registry.signature import Task, TensorSpec
 from training.catalog import Settings, TrainerSpec, check_settings, choose_trainer
 from training.columns import Table
-from training.evaluation import Split, split_rows
+from training.evaluation.scheme import Scheme, check_scheme
+from training.evaluation.splits import Division, Split, make_division, split_rows
 from training.features import Array, Rows, describe_inputs, select_rows, take_rows
 from training.fitting import FitProgress, FitRequest
 from training.refusal import FitRefused
@@ -29,12 +30,14 @@ class Plan:
         trainer: What does it.
         settings: Its settings, checked, defaults included.
         seed: Seeds everything random; legal for scikit-learn.
+        scheme: How it is evaluated.
     """
 
     task: Task
     trainer: TrainerSpec
     settings: Settings
     seed: int
+    scheme: Scheme = Scheme()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,17 @@ class Examples:
         rows: The feature columns, one row per known target.
         target: [rows] The target.
         split: Which of the rows are for what.
+        division: What divides them.
+        segments: [rows] The values by which figures are told apart, as text, if a column was
+            named for it.
     """
 
     inputs: tuple[TensorSpec, ...]
     rows: Rows
     target: Array
     split: Split
+    division: Division
+    segments: Array | None = None
 
     def select(self, indices: Array) -> tuple[Rows, Array]:
         """Take the features and targets of some rows."""
@@ -63,7 +71,7 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
 
     Raises:
         FitRefused: The target or the holdout fraction won't do.
-        FieldInvalid: The trainer or one of its settings won't do.
+        FieldInvalid: The trainer, one of its settings or the evaluation won't do.
     """
     if not 0 < request.holdout_fraction < 1:
         raise FitRefused(
@@ -74,7 +82,9 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
     task = request.task or infer_task(target, table.row_count)
     trainer = choose_trainer(request.trainer, task)
     settings = check_settings(trainer.id, request.settings)
-    return Plan(task, trainer, settings, request.seed % 2**32)
+    columns = {column.name: column for column in table.columns}
+    check_scheme(request.evaluation, columns, request.target, task)
+    return Plan(task, trainer, settings, request.seed % 2**32, request.evaluation)
 
 
 def take_examples(
@@ -90,7 +100,7 @@ def take_examples(
         report: Is told what is left out.
 
     Raises:
-        FitRefused: The target or the features won't do.
+        FitRefused: The target or the features won't do, or the rows can't be divided.
     """
     target = take_target(frame, find_target(table, request.target), plan.task)
     report(FitProgress("split", 10, f"{plan.task} of {request.target!r} by {plan.trainer.id}"))
@@ -99,17 +109,31 @@ def take_examples(
     check_target(target.drop_nulls(), plan.task)
     if plan.task is Task.REGRESSION and (rounding := describe_rounding(target.drop_nulls())):
         report(FitProgress("split", 10, rounding))
-    features = choose_features(table, request.target, request.features, plan.task)
+    usable = _leave_out(table, plan.scheme.column)
+    features = choose_features(
+        table if request.features else usable, request.target, request.features, plan.task
+    )
     for sentence in features.left_out:
         report(FitProgress("split", 10, sentence))
     known = np.flatnonzero(target.is_not_null().to_numpy())
     rows = select_rows(take_rows(frame, features.inputs), known)
     values = _to_array(target.drop_nulls())
-    split = split_rows(values, plan.task, request.holdout_fraction, plan.seed)
+    keys, segments = (
+        frame[name][known] if name else None for name in (plan.scheme.column, plan.scheme.segment)
+    )
+    division = make_division(plan.scheme, plan.task, keys, values, plan.seed)
+    split = split_rows(division, request.holdout_fraction)
     inputs = describe_inputs(features.inputs, select_rows(rows, split.training))
     counts = f"{len(split.training)} rows to learn from, {len(split.holdout)} to evaluate on"
     report(FitProgress("split", 15, f"{len(inputs)} features; {counts}"))
-    return Examples(inputs, rows, values, split)
+    texts = None if segments is None else segments.cast(pl.String).fill_null("").to_numpy()
+    return Examples(inputs, rows, values, split, division, texts)
+
+
+def _leave_out(table: Table, name: str) -> Table:
+    """Leave out the column that divides the rows: it is no feature unless named as one."""
+    columns = tuple(column for column in table.columns if column.name != name)
+    return replace(table, columns=columns)
 
 
 def _to_array(target: pl.Series) -> Array:

@@ -26,6 +26,7 @@ from registry.tables import (
     time_of_update,
 )
 from training.columns import Column
+from training.evaluation.scheme import Scheme
 from training.fitting import FeatureColumn
 
 
@@ -104,6 +105,8 @@ class JobRow(Base):
     features: Mapped[tuple[FeatureColumn, ...]] = mapped_column(AsJson(tuple[FeatureColumn, ...]))
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
+    # Jobs from before there was a choice have none.
+    evaluation: Mapped[Scheme | None] = mapped_column(AsJson(Scheme))
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from modelyard.registry.v1 import resources_pb2 as modelyard_dot_registry_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\x9d\n\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"[\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\"\x88\x01\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xe0\x01\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer2\xb2\x05\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\xda\n\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12;\n\nevaluation\x18( \x01(\x0b\x32!.modelyard.training.v1.EvaluationB\x04\xe2\x41\x01\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"\x8c\x02\n\nEvaluation\x12<\n\x05split\x18\x01 \x01(\x0e\x32\'.modelyard.training.v1.Evaluation.SplitB\x04\xe2\x41\x01\x01\x12\x1a\n\x0csplit_column\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66olds\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0esegment_column\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"q\n\x05Split\x12\x15\n\x11SPLIT_UNSPECIFIED\x10\x00\x12\x10\n\x0cSPLIT_RANDOM\x10\x01\x12\x14\n\x10SPLIT_STRATIFIED\x10\x02\x12\x11\n\rSPLIT_GROUPED\x10\x03\x12\x16\n\x12SPLIT_TIME_ORDERED\x10\x04\"[\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\"\x88\x01\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xe0\x01\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer2\xb2\x05\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -86,8 +86,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGJOB'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
   _globals['_TRAININGJOB'].fields_by_name['update_time']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_TRAININGJOB'].fields_by_name['evaluation']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['evaluation']._serialized_options = b'\342A\001\001'
   _globals['_TRAININGJOB']._loaded_options = None
   _globals['_TRAININGJOB']._serialized_options = b'\352AS\n\031modelyard.dev/TrainingJob\022\033trainingJobs/{training_job}*\014trainingJobs2\013trainingJob'
+  _globals['_EVALUATION'].fields_by_name['split']._loaded_options = None
+  _globals['_EVALUATION'].fields_by_name['split']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATION'].fields_by_name['split_column']._loaded_options = None
+  _globals['_EVALUATION'].fields_by_name['split_column']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATION'].fields_by_name['folds']._loaded_options = None
+  _globals['_EVALUATION'].fields_by_name['folds']._serialized_options = b'\342A\001\001'
+  _globals['_EVALUATION'].fields_by_name['segment_column']._loaded_options = None
+  _globals['_EVALUATION'].fields_by_name['segment_column']._serialized_options = b'\342A\001\001'
   _globals['_FEATURE'].fields_by_name['column']._loaded_options = None
   _globals['_FEATURE'].fields_by_name['column']._serialized_options = b'\342A\001\002'
   _globals['_FEATURE'].fields_by_name['role']._loaded_options = None
@@ -121,33 +131,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainers']._loaded_options = None
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainers']._serialized_options = b'\220\002\001'
   _globals['_TRAININGJOB']._serialized_start=226
-  _globals['_TRAININGJOB']._serialized_end=1535
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1250
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1295
-  _globals['_TRAININGJOB_STATE']._serialized_start=1298
-  _globals['_TRAININGJOB_STATE']._serialized_end=1447
-  _globals['_FEATURE']._serialized_start=1537
-  _globals['_FEATURE']._serialized_end=1628
-  _globals['_TRAINER']._serialized_start=1631
-  _globals['_TRAINER']._serialized_end=1767
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=1770
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=1946
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1948
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=2021
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=2023
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=2099
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=2101
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=2211
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2213
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2289
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=2291
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=2396
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=2399
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2623
-  _globals['_LISTTRAINERSREQUEST']._serialized_start=2625
-  _globals['_LISTTRAINERSREQUEST']._serialized_end=2646
-  _globals['_LISTTRAINERSRESPONSE']._serialized_start=2648
-  _globals['_LISTTRAINERSRESPONSE']._serialized_end=2720
-  _globals['_TRAININGSERVICE']._serialized_start=2723
-  _globals['_TRAININGSERVICE']._serialized_end=3413
+  _globals['_TRAININGJOB']._serialized_end=1596
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1311
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1356
+  _globals['_TRAININGJOB_STATE']._serialized_start=1359
+  _globals['_TRAININGJOB_STATE']._serialized_end=1508
+  _globals['_EVALUATION']._serialized_start=1599
+  _globals['_EVALUATION']._serialized_end=1867
+  _globals['_EVALUATION_SPLIT']._serialized_start=1754
+  _globals['_EVALUATION_SPLIT']._serialized_end=1867
+  _globals['_FEATURE']._serialized_start=1869
+  _globals['_FEATURE']._serialized_end=1960
+  _globals['_TRAINER']._serialized_start=1963
+  _globals['_TRAINER']._serialized_end=2099
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=2102
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=2278
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=2280
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=2353
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=2355
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=2431
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=2433
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=2543
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2545
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2621
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=2623
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=2728
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=2731
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2955
+  _globals['_LISTTRAINERSREQUEST']._serialized_start=2957
+  _globals['_LISTTRAINERSREQUEST']._serialized_end=2978
+  _globals['_LISTTRAINERSRESPONSE']._serialized_start=2980
+  _globals['_LISTTRAINERSRESPONSE']._serialized_end=3052
+  _globals['_TRAININGSERVICE']._serialized_start=3055
+  _globals['_TRAININGSERVICE']._serialized_end=3745
 # @@protoc_insertion_point(module_scope)
