@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Role, Signature, Task
 from training.columns import TableFormat
-from training.evaluation.scheme import Scheme
+from training.evaluation.scheme import DEFAULT, Scheme
 
 MODEL_FILE = "model.onnx"
 
@@ -68,8 +68,8 @@ class FitRequest:
     features: tuple[FeatureColumn, ...] = ()
     holdout_fraction: float = 0.2
     seed: int = 0
-    evaluation: Scheme = Scheme()
-    origin: Origin = Origin()
+    evaluation: Scheme = DEFAULT
+    origin: Origin = field(default_factory=Origin)
     with_card: bool = True
 
 

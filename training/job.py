@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from registry.reports import Fault, Metric
 from registry.signature import Task
-from training.evaluation.scheme import Scheme
+from training.evaluation.scheme import DEFAULT, Scheme
 from training.fitting import FeatureColumn
 from training.states import JobState
 
@@ -42,7 +42,7 @@ class JobSpec:
     features: tuple[FeatureColumn, ...] = ()
     holdout_fraction: float = 0.2
     seed: int = 0
-    evaluation: Scheme = Scheme()
+    evaluation: Scheme = DEFAULT
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -17,7 +17,7 @@ from training.errors import (
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
-from training.evaluation.scheme import Scheme
+from training.evaluation.scheme import DEFAULT
 from training.job import Job, JobEvent, JobSpec
 from training.job_checks import check_spec
 from training.queue import enqueue
@@ -242,7 +242,7 @@ def _spec(row: JobRow) -> JobSpec:
         features=row.features,
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
-        evaluation=row.evaluation or Scheme(),
+        evaluation=row.evaluation or DEFAULT,
         labels=row.labels,
     )
 

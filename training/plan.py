@@ -9,7 +9,7 @@ import polars as pl
 from registry.signature import Task, TensorSpec
 from training.catalog import Settings, TrainerSpec, check_settings, choose_trainer
 from training.columns import Table
-from training.evaluation.scheme import Scheme, check_scheme
+from training.evaluation.scheme import DEFAULT, Scheme, check_scheme
 from training.evaluation.splits import Division, Split, make_division, split_rows
 from training.features import Array, Rows, describe_inputs, select_rows, take_rows
 from training.fitting import FitProgress, FitRequest
@@ -37,7 +37,7 @@ class Plan:
     trainer: TrainerSpec
     settings: Settings
     seed: int
-    scheme: Scheme = Scheme()
+    scheme: Scheme = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,25 +109,27 @@ def take_examples(
     check_target(target.drop_nulls(), plan.task)
     if plan.task is Task.REGRESSION and (rounding := describe_rounding(target.drop_nulls())):
         report(FitProgress("split", 10, rounding))
-    usable = _leave_out(table, plan.scheme.column)
-    features = choose_features(
-        table if request.features else usable, request.target, request.features, plan.task
-    )
+    if not request.features:
+        table = _leave_out(table, plan.scheme.column)
+    features = choose_features(table, request.target, request.features, plan.task)
     for sentence in features.left_out:
         report(FitProgress("split", 10, sentence))
     known = np.flatnonzero(target.is_not_null().to_numpy())
     rows = select_rows(take_rows(frame, features.inputs), known)
     values = _to_array(target.drop_nulls())
-    keys, segments = (
-        frame[name][known] if name else None for name in (plan.scheme.column, plan.scheme.segment)
-    )
-    division = make_division(plan.scheme, plan.task, keys, values, plan.seed)
+    frame = frame[known]
+    division = make_division(plan.scheme, plan.task, frame, values, plan.seed)
     split = split_rows(division, request.holdout_fraction)
     inputs = describe_inputs(features.inputs, select_rows(rows, split.training))
     counts = f"{len(split.training)} rows to learn from, {len(split.holdout)} to evaluate on"
     report(FitProgress("split", 15, f"{len(inputs)} features; {counts}"))
-    texts = None if segments is None else segments.cast(pl.String).fill_null("").to_numpy()
-    return Examples(inputs, rows, values, split, division, texts)
+    return Examples(inputs, rows, values, split, division, _take_segments(plan, frame))
+
+
+def _take_segments(plan: Plan, frame: pl.DataFrame) -> Array | None:
+    if not plan.scheme.segment:
+        return None
+    return frame[plan.scheme.segment].cast(pl.String).fill_null("").to_numpy()
 
 
 def _leave_out(table: Table, name: str) -> Table:

@@ -83,8 +83,10 @@ def _to_tensor(name: str, tensor: GoldenTensor) -> dict[str, object]:
 
 
 def _grpcurl(request: object, method: str) -> str:
-    data = shlex.quote(json.dumps(request, ensure_ascii=False))
-    return f"grpcurl -plaintext -d {data} {_ADDRESS} {method}"
+    text = json.dumps(request, ensure_ascii=False)
+    # What can't be seen, such as marks that turn the direction of writing, is written out.
+    plain = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return f"grpcurl -plaintext -d {shlex.quote(plain)} {_ADDRESS} {method}"
 
 
 def _python_call(model_id: str, row: dict[str, Cell | None]) -> str:

@@ -78,7 +78,7 @@ def write_card(
 def _environment(*, html: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=html,
+        autoescape=html,  # noqa: S701  Markdown is escaped below
         # In Markdown everything filled in is escaped here, so that no place can be forgotten.
         finalize=_clean if html else _finish_markdown,
         undefined=jinja2.StrictUndefined,
@@ -98,7 +98,10 @@ class Verbatim(str):
 
 
 def _clean(value: object) -> object:
-    return _on_one_line(value) if isinstance(value, str) and "\n" not in value else value
+    if type(value) is not str:
+        return value
+    # Lines of code are kept; names have none, as they are brought onto one line first.
+    return "\n".join(_on_one_line(line) for line in value.split("\n"))
 
 
 def _finish_markdown(value: object) -> object:

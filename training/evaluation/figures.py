@@ -98,9 +98,10 @@ def ranked_places(answers: ClassAnswers) -> range:
 
 
 def log_losses(answers: ClassAnswers) -> Array:
-    """Return what each row's class cost in surprise, in nats, [rows]; bounded as in scikit-learn."""
+    """Return how surprising each row's class was, in nats, [rows]; bounded as in scikit-learn."""
     least = np.finfo(np.float64).eps
-    return -np.log(np.clip(_probabilities_of_truth(answers), least, 1 - least))
+    losses: Array = -np.log(np.clip(_probabilities_of_truth(answers), least, 1 - least))
+    return losses
 
 
 def _square_errors(answers: ClassAnswers) -> Array:

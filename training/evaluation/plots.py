@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,8 @@ from training.evaluation.report import (
     Importances,
     Residuals,
 )
+
+_Place = Literal["lower left", "lower right"]
 
 _MOST_BARS = 15
 _MOST_TEXTS = 12
@@ -117,7 +120,7 @@ def _plot_precision_recall(curves: tuple[ClassCurves, ...]) -> Plot:
 
 
 def _paint_curves(
-    axes: Axes, curves: list[tuple[str, tuple[tuple[float, float], ...]]], place: str
+    axes: Axes, curves: list[tuple[str, tuple[tuple[float, float], ...]]], place: _Place
 ) -> None:
     lines = []
     for number, (_, points) in enumerate(curves):

@@ -54,6 +54,10 @@ class Scheme:
         return SplitKind.STRATIFIED if task is Task.CLASSIFICATION else SplitKind.RANDOM
 
 
+DEFAULT = Scheme()
+"""One holdout, without folds."""
+
+
 def check_scheme(
     scheme: Scheme, columns: dict[str, Column], target: str, task: Task | None
 ) -> None:

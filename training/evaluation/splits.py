@@ -46,21 +46,21 @@ class Division:
 
 
 def make_division(
-    scheme: Scheme, task: Task, keys: pl.Series | None, target: Array, seed: int
+    scheme: Scheme, task: Task, frame: pl.DataFrame, target: Array, seed: int
 ) -> Division:
     """Make what divides rows.
 
     Args:
         scheme: What is asked for.
         task: Whether the target holds classes.
-        keys: [rows] The column of groups or times. Rows without a group are one group;
-            rows without a time count as the oldest.
+        frame: The table, which has the column of groups or times, if one is asked for. Rows
+            without a group are one group; rows without a time count as the oldest.
         target: [rows] What is to be predicted.
         seed: Seeds chance.
     """
     ranks = np.zeros(len(target), np.int64)
-    if keys is not None:
-        ranks = keys.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    if scheme.column:
+        ranks = frame[scheme.column].rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
     strata = np.zeros(len(target), np.int64)
     if task is Task.CLASSIFICATION:
         strata = np.unique(target, return_inverse=True)[1]

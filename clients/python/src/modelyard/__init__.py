@@ -13,7 +13,7 @@ from modelyard.names import last_id
 from modelyard.prediction import Inference, Prediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
-from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
+from modelyard.training.v1.training_pb2 import Evaluation, Trainer, TrainingJob
 
 __all__ = [
     "Artifact",
@@ -21,6 +21,7 @@ __all__ = [
     "Client",
     "Dataset",
     "DatasetVersion",
+    "Evaluation",
     "FieldViolation",
     "Inference",
     "Model",
