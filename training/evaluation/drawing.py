@@ -23,7 +23,8 @@ GREY, PALE = "#595959", "#d9d9d9"
 
 _DOTS_PER_INCH = 110
 _LONGEST_LABEL = 24
-_STYLE: dict[str, Any] = {
+# Any, as matplotlib's types know each setting by its name.
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 12,

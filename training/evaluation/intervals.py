@@ -1,8 +1,9 @@
 """Figures with 95 % intervals, by the bootstrap: rows are drawn again and again, with repeats.
 
 Intervals say how much a figure hangs on which rows were held out. They know nothing of another
-fit, nor of rows from elsewhere. The work is bounded: where 50 resamples would cost too much,
-which is over 400,000 rows, a figure has no interval, which then would be narrow.
+fit, nor of rows from elsewhere. Under ten rows there are none. The work is bounded: where 50
+resamples would cost too much, which is over 400,000 rows, a figure has no interval, which then
+would be narrow.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from training.evaluation.figures import (
 from training.features import Array
 
 MOST_RESAMPLES, FEWEST_RESAMPLES = 500, 50
+FEWEST_ROWS = 10
 
 _MOST_CELLS = 20_000_000
 _CHUNK_CELLS = 1_000_000
@@ -92,7 +94,7 @@ def _resample(measures: list[tuple[_Measure, Answers]], cost: int, seed: int) ->
     """Measure resamples of the rows; nothing where they would be too few."""
     rows = sum(_count(part) for _, part in measures)
     resamples = min(MOST_RESAMPLES, _MOST_CELLS // (rows * cost))
-    if resamples < FEWEST_RESAMPLES:
+    if resamples < FEWEST_RESAMPLES or rows < FEWEST_ROWS:
         return {}
     random = np.random.default_rng(seed)
     size = max(1, _CHUNK_CELLS // rows)

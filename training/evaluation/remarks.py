@@ -46,6 +46,11 @@ def _remark_on_classes(training: Array, holdout: Array) -> list[str]:
             f"The classes are uneven: {name!r} is {share:.2%} of the rows. Accuracy says little"
             " then; look at balanced accuracy, and at recall class by class."
         )
+    if unseen := int((~np.isin(classes, holdout)).sum()):
+        remarks.append(
+            f"{unseen} of {len(classes)} classes have no row to evaluate on; the figures say"
+            " nothing of them."
+        )
     if unknown := int((~np.isin(holdout, classes)).sum()):
         remarks.append(
             f"{unknown} of the evaluated rows are of classes that no row learned from has; they"

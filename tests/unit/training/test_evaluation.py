@@ -203,6 +203,15 @@ def test_a_class_that_came_later_counts_as_wrong(run_fit: Fit, tmp_path: Path) -
     assert sum(found["confusion"]["counts"][2]) == 10
 
 
+def test_a_class_that_came_no_more_is_told(run_fit: Fit, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels = ["a", "b", "old"] * 40 + ["a", "b"] * 20
+    table = pl.DataFrame({"t": np.arange(160), "x": random.normal(size=160), "y": labels})
+    outcome = run_fit(table, "y", evaluation=Scheme(SplitKind.TIME_ORDERED, "t"))
+    assert any(it.startswith("1 of 3 classes have no row") for it in _read(tmp_path)["remarks"])
+    assert "roc_auc" not in {metric.name for metric in outcome.metrics}
+
+
 def test_segments_are_named_or_chosen(run_fit: Fit, penguins_path: Path, tmp_path: Path) -> None:
     run_fit(penguins_path, "body_mass_g")
     chosen = _read(tmp_path)["segments"]

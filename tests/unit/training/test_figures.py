@@ -102,16 +102,20 @@ def test_a_class_that_was_not_learned_counts_as_wrong() -> None:
     assert more.probabilities[0].tolist() == [0.75, 0, 0.25]
 
 
+def _interval(figure: Figure) -> tuple[float, float]:
+    assert figure.lower is not None
+    assert figure.upper is not None
+    assert figure.lower <= figure.value <= figure.upper, figure
+    return figure.lower, figure.upper
+
+
 def test_intervals_hold_the_value_and_shrink_with_the_rows() -> None:
     for make in (lambda rows: _classes(rows, 3, skill=0.5), _values):
         widths = []
         for rows in (40, 400, 4000):
             found = _figures(make(rows))
-            for figure in found.values():
-                assert figure.lower is not None, figure
-                assert figure.upper is not None
-                assert figure.lower <= figure.value <= figure.upper
-            widths.append({name: it.upper - it.lower for name, it in found.items()})  # type: ignore[operator]  asserted above
+            intervals = {name: _interval(figure) for name, figure in found.items()}
+            widths.append({name: upper - lower for name, (lower, upper) in intervals.items()})
         # A class of few rows may be found each time, and then has an interval without width.
         for name in {"accuracy", "f1_macro", "log_loss", "rmse", "mae"} & set(widths[0]):
             # A hundred times the rows: about a tenth of the width.
@@ -123,9 +127,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     held = 0
     for seed in range(60):
         figure = _figures(_classes(150, 2, seed, skill=0.0), seed=seed)["accuracy"]
-        assert figure.lower is not None
-        assert figure.upper is not None
-        held += figure.lower <= 0.5 <= figure.upper
+        lower, upper = _interval(figure)
+        held += lower <= 0.5 <= upper
     assert 51 <= held <= 60
 
 
@@ -143,7 +146,8 @@ def test_intervals_are_those_of_a_bootstrap_by_hand() -> None:
 def test_the_seed_decides_and_the_work_is_bounded() -> None:
     answers = _classes(200, 3)
     assert measure([answers], 1) == measure([answers], 1) != measure([answers], 2)
-    # Too many rows for fifty resamples: figures without intervals.
+    # Too few rows to draw from, or too many for fifty resamples: figures without intervals.
+    assert _figures(_values(9))["rmse"].lower is None
     many = _figures(_values(450_000))
     assert many["rmse"].lower is None
     assert many["rmse"].value == pytest.approx(1, abs=0.01)
@@ -154,6 +158,4 @@ def test_figures_of_folds_are_their_means() -> None:
     whole, each = _figures(*parts), [_figures(part) for part in parts]
     for name, figure in whole.items():
         assert figure.value == pytest.approx(np.mean([one[name].value for one in each]))
-        assert figure.lower is not None
-        assert figure.upper is not None
-        assert figure.lower <= figure.value <= figure.upper
+        _interval(figure)

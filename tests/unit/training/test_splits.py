@@ -90,8 +90,8 @@ def test_nothing_evaluated_is_older_than_what_was_learned_from() -> None:
     sizes = [len(part.training) for part in parts[1:]]
     assert sizes == sorted(sizes)
     # Every fold but the oldest part is evaluated once.
-    held = np.concatenate([part.holdout for part in parts[1:]])
-    assert sorted([*parts[1].training, *held]) == split.training.tolist()
+    evaluated = np.concatenate([part.holdout for part in parts[1:]])
+    assert sorted([*parts[1].training, *evaluated]) == split.training.tolist()
 
 
 def test_folds_in_time_bear_one_time_that_has_most_rows() -> None:
