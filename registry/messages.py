@@ -1,9 +1,6 @@
 """Messages of the registry to values and back; pure functions."""
 
-from datetime import datetime
 from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from modelyard.registry.v1 import registry_pb2 as rpc
 from modelyard.registry.v1 import resources_pb2 as pb
@@ -12,11 +9,19 @@ from registry.aliases import Alias, Move
 from registry.artifacts import Artifact
 from registry.errors import FieldInvalid
 from registry.names import alias_name, artifact_name, version_name
-from registry.reports import AdmissionReport, Fault, Lineage, Metric, ParityCheck, ParityReport
+from registry.report_messages import (
+    metric_of,
+    parity_report_of,
+    to_admission_report,
+    to_fault,
+    to_metrics,
+    to_parity_report,
+)
+from registry.reports import Lineage
 from registry.requests import RequestKey
-from registry.runtime import read_onnxruntime_version
 from registry.schema_names import service_of
 from registry.signature import Role, Signature, Task, TensorSpec
+from registry.timestamps import to_timestamp
 from registry.version import Version, VersionDraft
 
 
@@ -40,15 +45,6 @@ def check_mask(paths: list[str], allowed: frozenset[str]) -> None:
             f"update_mask names {sorted(wrong)}; only {sorted(allowed)} can be updated",
             field="update_mask",
         )
-
-
-def to_timestamp(time: datetime | None) -> Timestamp | None:
-    """Write an aware time."""
-    if time is None:
-        return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
-    return timestamp
 
 
 def task_of(value: int) -> Task | None:
@@ -137,10 +133,10 @@ def version_draft(message: pb.ModelVersion) -> VersionDraft:
         task=task_of(message.task),
         classes=tuple(message.classes),
         target_names=tuple(message.target_names),
-        metrics=tuple(Metric(metric.name, metric.value) for metric in message.metrics),
+        metrics=tuple(metric_of(metric) for metric in message.metrics),
         parameters=dict(message.parameters),
         lineage=_lineage(message.lineage),
-        parity_report=_parity_report(message) if message.HasField("parity_report") else None,
+        parity_report=parity_report_of(message) if message.HasField("parity_report") else None,
     )
 
 
@@ -151,24 +147,6 @@ def _lineage(message: pb.Lineage) -> Lineage:
         dataset_sha256=message.dataset_sha256,
         libraries=dict(message.libraries),
     )
-
-
-def _parity_report(message: pb.ModelVersion) -> ParityReport:
-    report = message.parity_report
-    checks = tuple(
-        ParityCheck(
-            rows=check.rows,
-            row_count=check.row_count,
-            label_mismatch_count=check.label_mismatch_count,
-            max_difference=check.max_difference,
-            tolerance=check.tolerance,
-            passed=check.passed,
-            excused_count=check.excused_count,
-            unstable_count=check.unstable_count,
-        )
-        for check in report.checks
-    )
-    return ParityReport(report.passed, checks, report.onnxruntime_version, report.explanation)
 
 
 def to_version(version: Version) -> pb.ModelVersion:
@@ -190,8 +168,8 @@ def to_version(version: Version) -> pb.ModelVersion:
         metrics=to_metrics(draft.metrics),
         parameters=draft.parameters,
         lineage=_to_lineage(draft.lineage),
-        parity_report=_to_parity_report(draft.parity_report) if draft.parity_report else None,
-        admission_report=_to_admission_report(verdict.report) if verdict.report else None,
+        parity_report=to_parity_report(draft.parity_report) if draft.parity_report else None,
+        admission_report=to_admission_report(verdict.report) if verdict.report else None,
         faults=[to_fault(fault) for fault in verdict.faults],
         digest=version.digest,
         artifacts=[
@@ -225,16 +203,6 @@ def _to_tensor_spec(spec: TensorSpec) -> pb.TensorSpec:
     )
 
 
-def to_metrics(metrics: tuple[Metric, ...]) -> list[pb.Metric]:
-    """Write metrics."""
-    return [pb.Metric(name=metric.name, value=metric.value) for metric in metrics]
-
-
-def to_fault(fault: Fault) -> pb.Fault:
-    """Write why something was refused."""
-    return pb.Fault(reason=fault.reason, message=fault.message)
-
-
 def to_artifact(model_id: str, number: int, artifact: Artifact) -> pb.Artifact:
     """Write an artifact."""
     return pb.Artifact(
@@ -252,42 +220,4 @@ def _to_lineage(lineage: Lineage) -> pb.Lineage:
         dataset_version=lineage.dataset_version,
         dataset_sha256=lineage.dataset_sha256,
         libraries=lineage.libraries,
-    )
-
-
-def _to_parity_report(report: ParityReport) -> pb.ParityReport:
-    checks = [
-        pb.ParityCheck(
-            rows=check.rows,
-            row_count=check.row_count,
-            label_mismatch_count=check.label_mismatch_count,
-            max_difference=check.max_difference,
-            tolerance=check.tolerance,
-            passed=check.passed,
-            excused_count=check.excused_count,
-            unstable_count=check.unstable_count,
-        )
-        for check in report.checks
-    ]
-    return pb.ParityReport(
-        passed=report.passed,
-        checks=checks,
-        onnxruntime_version=report.onnxruntime_version,
-        explanation=report.explanation,
-        stale=report.is_stale(read_onnxruntime_version()),
-    )
-
-
-def _to_admission_report(report: AdmissionReport) -> pb.AdmissionReport:
-    return pb.AdmissionReport(
-        load_us=report.load_us,
-        row_p50_us=report.row_p50_us,
-        row_p99_us=report.row_p99_us,
-        memory_bytes=report.memory_bytes,
-        golden_row_count=report.golden_row_count,
-        golden_max_difference=report.golden_max_difference,
-        onnxruntime_version=report.onnxruntime_version,
-        create_time=to_timestamp(report.create_time),
-        hundred_rows_p50_us=report.hundred_rows_p50_us,
-        node_count=report.node_count,
     )

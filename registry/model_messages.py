@@ -9,8 +9,9 @@ from registry.aliases import Alias
 from registry.batching import Batching
 from registry.errors import FieldInvalid
 from registry.input_contract import InputContract
-from registry.messages import check_mask, to_alias, to_timestamp
+from registry.messages import check_mask, to_alias
 from registry.models import Model, ModelChange, ModelDraft
+from registry.timestamps import to_timestamp
 
 _SETTABLE = frozenset({"display_name", "description", "labels", "batching", "input_contract"})
 _SECOND_NS = 1_000_000_000

@@ -6,10 +6,25 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure of merit, finite."""
+    """One figure of merit; every number is finite.
+
+    Attributes:
+        name: Its name, such as `accuracy`.
+        value: The figure.
+        lower: Where its 95 % interval begins, if it is known.
+        upper: Where it ends.
+        split: The rows it was measured on: `holdout`, or `folds` for the mean over them.
+        class_name: The class whose figure it is; empty for all of them.
+        baseline: The same figure of a model that answers every row alike.
+    """
 
     name: str
     value: float
+    lower: float | None = None
+    upper: float | None = None
+    split: str = ""
+    class_name: str = ""
+    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,12 @@ async def _add_row(session: AsyncSession, model: ModelRow, draft: VersionDraft) 
 
 def _check_draft(draft: VersionDraft) -> None:
     """Make sure that a draft can be kept, and makes no list of versions heavy."""
-    numbers = [(f"metrics[{i}].value", metric.value) for i, metric in enumerate(draft.metrics)]
+    numbers = [
+        (f"metrics[{i}].{name}", number)
+        for i, metric in enumerate(draft.metrics)
+        for name in ("value", "lower", "upper", "baseline")
+        if (number := getattr(metric, name)) is not None
+    ]
     for i, check in enumerate(draft.parity_report.checks if draft.parity_report else ()):
         numbers.append((f"parity_report.checks[{i}].max_difference", check.max_difference))
         numbers.append((f"parity_report.checks[{i}].tolerance", check.tolerance))

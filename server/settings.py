@@ -186,7 +186,8 @@ def is_loopback(address: str) -> bool:
 def child_environment() -> dict[str, str]:
     """Make the environment of throw-away processes: what Python needs, and no secrets."""
     kept = {name: value for name, value in os.environ.items() if _HARMLESS.fullmatch(name)}
-    return {**kept, "ORT_DISABLE_TELEMETRY": "1"}
+    # matplotlib keeps a list of fonts; a child may write to its own folder only.
+    return {**kept, "ORT_DISABLE_TELEMETRY": "1", "MPLCONFIGDIR": "."}
 
 
 def process_environment(settings: Settings, database_url: str) -> dict[str, str]:

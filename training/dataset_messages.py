@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 from modelyard.training.v1 import datasets_pb2 as pb
 from registry.errors import FieldInvalid
-from registry.messages import check_mask, to_timestamp
+from registry.messages import check_mask
+from registry.timestamps import to_timestamp
 from training.columns import ColumnType, TableFormat
 from training.csv_options import CsvOptions, check_csv_options
 from training.dataset_changes import DatasetChange

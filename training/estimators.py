@@ -11,9 +11,6 @@ from training.trainers import FAMILIES
 from training.trainers.calibrated import build_calibrated
 from training.trainers.several import build_several
 
-WEIGHTS = "estimator__sample_weight"
-"""The option of a pipeline's fit that takes how much each row counts, [rows]."""
-
 _FOLDS = 5
 _FEWEST_FOLDS = 2
 

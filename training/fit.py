@@ -1,7 +1,7 @@
 """One fit from table to version files; run in a child process with limits.
 
 `python -m training.fit FOLDER` reads the request there, prints progress, one JSON object a
-line, and writes the outcome there, beside `model.onnx` and `golden-rows.json`. It exits with 1,
+line, and writes the outcome there, beside the files of the version. It exits with 1,
 after a traceback on standard error, only for faults of ours.
 """
 
@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -21,13 +22,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
-from registry.reports import Fault, Metric, ParityReport
+from registry.reports import Fault, ParityReport
 from registry.signature import Signature, Task
 from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid, TrainerNotInstalled
-from training.estimators import WEIGHTS, build_estimator
-from training.evaluation import measure
-from training.evaluation_targets import measure_targets
+from training.estimators import build_estimator
+from training.evaluation.document import document
+from training.evaluation.evaluate import evaluate
+from training.evaluation.report import describe
 from training.export import describe_signature, export_pipeline
 from training.features import (
     build_pipeline,
@@ -36,6 +38,7 @@ from training.features import (
 )
 from training.fitting import (
     MODEL_FILE,
+    FitFile,
     FitOutcome,
     FitProgress,
     FitRequest,
@@ -49,6 +52,10 @@ from training.refusal import FitRefused
 from training.trainers import FAMILIES
 
 _LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy", "polars")
+_MODEL_FILES = (
+    FitFile(MODEL_FILE, "application/onnx"),
+    FitFile(golden_rows.ARTIFACT_ID, "application/json"),
+)
 _BASE_ROWS = 3
 _TRAINING_ROWS = 5000
 _LONGEST_MESSAGE = 500
@@ -86,8 +93,10 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     pipeline = _fit_pipeline(request, plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
-    metrics = _measure(pipeline, plan, examples)
-    report(FitProgress("evaluate", 75, ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)))
+    evaluation = evaluate(
+        pipeline, plan, examples, lambda line: report(FitProgress("evaluate", 72, line))
+    )
+    report(FitProgress("evaluate", 75, describe(evaluation)))
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
     classes = _list_classes(pipeline, plan)
@@ -96,8 +105,8 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     (folder / MODEL_FILE).write_bytes(model)
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
     parity = _check_parity(pipeline, model, signature, examples, plan, folder)
-    report(FitProgress("parity", 100, _describe_parity(parity)))
-    return FitOutcome(
+    report(FitProgress("parity", 95, _describe_parity(parity)))
+    outcome = FitOutcome(
         fault=None if parity.passed else Fault("PARITY_FAILED", _describe_parity(parity)),
         task=plan.task,
         trainer=plan.trainer.id,
@@ -105,11 +114,15 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         signature=signature,
         classes=classes,
         target_names=request.targets,
-        metrics=metrics,
+        metrics=evaluation.metrics,
         parity=parity,
         libraries=_list_libraries(plan.trainer.package),
-        artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
+        artifacts=_MODEL_FILES,
     )
+    report(FitProgress("card", 95, "writing down what was found"))
+    more = document(folder, request, outcome, evaluation)
+    report(FitProgress("card", 100, f"{len(more)} files about the version"))
+    return replace(outcome, artifacts=(*_MODEL_FILES, *more))
 
 
 def _fit_pipeline(request: FitRequest, plan: Plan, examples: Examples, report: Report) -> Any:
@@ -124,19 +137,10 @@ def _fit_pipeline(request: FitRequest, plan: Plan, examples: Examples, report: R
         selection=request.feature_selection,
         seed=plan.seed,
     )
-    weights = examples.fit_weights
-    options = {} if weights is None else {WEIGHTS: weights[examples.split.training]}
+    options = examples.fit_options(examples.split.training)
     with _tell_warnings(report):
         pipeline.fit(to_frame(rows), target, **options)
     return pipeline
-
-
-def _measure(pipeline: Any, plan: Plan, examples: Examples) -> tuple[Metric, ...]:
-    rows, target = examples.select(examples.split.holdout)
-    weights = None if examples.weights is None else examples.weights[examples.split.holdout]
-    if names := plan.learning.targets:
-        return measure_targets(pipeline, rows, target, plan.task, names, weights)
-    return measure(pipeline, rows, target, plan.task, weights)
 
 
 def _list_classes(pipeline: Any, plan: Plan) -> tuple[str, ...]:

@@ -12,10 +12,26 @@ from pydantic import JsonValue
 from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Signature, Task
 from training.columns import TableFormat
+from training.evaluation.scheme import DEFAULT, Scheme
 from training.feature_steps import FeatureColumn, FeatureSelection
 from training.learning import Learning
 
 MODEL_FILE = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a version is for and where its table comes from, for its model card.
+
+    Attributes:
+        model_id: The model that gets the version.
+        dataset_version: The table's resource name.
+        dataset_sha256: The digest of its file, in hexadecimal.
+    """
+
+    model_id: str = "model"
+    dataset_version: str = ""
+    dataset_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,9 @@ class FitRequest:
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
         learning: Several targets, weights, calibration, and how exact the graph must be.
+        evaluation: How the version is evaluated.
+        origin: What the model card says of where the version comes from.
+        with_card: Whether plots and the model card are made, which takes about a second.
     """
 
     table_path: str
@@ -47,6 +66,9 @@ class FitRequest:
     holdout_fraction: float = 0.2
     seed: int = 0
     learning: Learning = field(default_factory=Learning)
+    evaluation: Scheme = DEFAULT
+    origin: Origin = field(default_factory=Origin)
+    with_card: bool = True
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -59,7 +81,7 @@ class FitProgress:
     """One line of a fit's standard output.
 
     Attributes:
-        stage: One of read, split, fit, evaluate, export, parity.
+        stage: One of read, split, fit, evaluate, export, parity, card.
         percent: How far the fit is, 0 to 100, never falling.
         message: For people.
     """
@@ -67,6 +89,14 @@ class FitProgress:
     stage: str
     percent: int
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FitFile:
+    """A file of the version, in the fit's folder."""
+
+    name: str
+    mime_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +113,11 @@ class FitOutcome:
         classes: The classes as text, in the order of the probabilities; of a multilabel
             classification its targets.
         target_names: The columns that are predicted, in the order of the output.
-        metrics: Measured on the holdout rows.
+        metrics: Measured on the holdout rows, then in folds if there are any.
         parity: How far the ONNX graph is from the pipeline.
         libraries: Name to version of what made it.
-        artifacts: The names of the files in the folder that belong to the version:
-            model.onnx and golden-rows.json.
+        artifacts: The files in the folder that belong to the version: the model, its golden
+            rows, the evaluation, plots and the model card.
     """
 
     fault: Fault | None = None
@@ -100,4 +130,4 @@ class FitOutcome:
     metrics: tuple[Metric, ...] = ()
     parity: ParityReport | None = None
     libraries: dict[str, str] = field(default_factory=dict)
-    artifacts: tuple[str, ...] = ()
+    artifacts: tuple[FitFile, ...] = ()

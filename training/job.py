@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from registry.reports import Fault, Metric
 from registry.signature import Task
+from training.evaluation.scheme import DEFAULT, Scheme
 from training.feature_steps import FeatureColumn, FeatureSelection
 from training.learning import Learning
 from training.states import JobState
@@ -29,6 +30,7 @@ class JobSpec:
         feature_selection: Which columns of the matrix are kept; None is all.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
+        evaluation: How the version is evaluated.
         labels: Free words.
         learning: Several targets, weights, calibration, and how exact the graph must be.
     """
@@ -44,6 +46,7 @@ class JobSpec:
     feature_selection: FeatureSelection | None = None
     holdout_fraction: float = 0.2
     seed: int = 0
+    evaluation: Scheme = DEFAULT
     labels: Mapping[str, str] = field(default_factory=dict)
     learning: Learning = field(default_factory=Learning)
 

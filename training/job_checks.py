@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from registry.errors import FieldInvalid
+from registry.signature import Task
 from training import catalog
 from training.columns import Column, ColumnType
+from training.evaluation.scheme import check_scheme
 from training.feature_checks import check_features
 from training.job import JobSpec
 from training.learning import MAX_TARGETS, check_learning
@@ -53,7 +55,8 @@ def check_spec(spec: JobSpec, table: DatasetVersionRow, most_tolerance: float) -
         raise FieldInvalid(
             "holdout_fraction must be over 0 and under 1", field="training_job.holdout_fraction"
         )
-    _check_trainer(spec, targets, table.row_count)
+    task = _check_trainer(spec, targets, table.row_count)
+    check_scheme(spec.evaluation, columns, {target.name for target in targets}, task)
 
 
 def _check_targets(spec: JobSpec, columns: dict[str, Column]) -> list[Column]:
@@ -115,7 +118,8 @@ def _check_column(name: str, columns: dict[str, Column], field: str) -> None:
         )
 
 
-def _check_trainer(spec: JobSpec, targets: Sequence[Column], row_count: int) -> None:
+def _check_trainer(spec: JobSpec, targets: Sequence[Column], row_count: int) -> Task:
+    """Check the trainer with all that is asked of it; return the task."""
     if spec.settings and not spec.trainer:
         raise FieldInvalid(
             "settings belong to a trainer; name the trainer too", field="training_job.trainer"
@@ -128,3 +132,4 @@ def _check_trainer(spec: JobSpec, targets: Sequence[Column], row_count: int) -> 
     known = row_count - sum(target.missing_count for target in targets)
     if excess := catalog.describe_excess(trainer, int(known * (1 - spec.holdout_fraction))):
         raise FieldInvalid(excess, field="training_job.trainer", details={"trainer": trainer.id})
+    return task

@@ -17,6 +17,7 @@ from training.errors import (
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
+from training.evaluation.scheme import DEFAULT
 from training.feature_steps import FeaturePlan
 from training.job import Job, JobEvent, JobSpec
 from training.job_checks import check_spec
@@ -200,6 +201,7 @@ def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: in
         features=FeaturePlan(spec.features, spec.feature_selection),
         holdout_fraction=spec.holdout_fraction,
         seed=spec.seed,
+        evaluation=spec.evaluation,
         labels=dict(spec.labels),
         learning=spec.learning,
         metrics=(),
@@ -247,6 +249,7 @@ def _spec(row: JobRow) -> JobSpec:
         feature_selection=row.features.selection,
         holdout_fraction=row.holdout_fraction,
         seed=row.seed,
+        evaluation=row.evaluation or DEFAULT,
         labels=row.labels,
         learning=row.learning,
     )

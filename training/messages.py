@@ -8,10 +8,13 @@ from pydantic import JsonValue
 
 from modelyard.training.v1 import training_pb2 as pb
 from registry.errors import FieldInvalid
-from registry.messages import task_of, to_fault, to_metrics, to_task, to_timestamp
+from registry.messages import task_of, to_task
 from registry.names import model_id_of, model_name, version_name
+from registry.report_messages import to_fault, to_metrics
 from registry.signature import Task
+from registry.timestamps import to_timestamp
 from training.catalog import TrainerSpec
+from training.evaluation.scheme import Scheme, SplitKind
 from training.feature_messages import (
     feature_columns,
     feature_selection,
@@ -46,6 +49,7 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         feature_selection=feature_selection(message),
         holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
         seed=message.seed,
+        evaluation=_scheme(message.evaluation),
         labels=dict(message.labels),
         learning=_learning_of(message),
     )
@@ -85,6 +89,19 @@ def _to_calibration(calibration: Calibration | None) -> pb.Calibration.ValueType
     if calibration is None:
         return pb.CALIBRATION_UNSPECIFIED
     return pb.Calibration.Value(f"CALIBRATION_{calibration.name}")
+
+
+def _scheme(message: pb.Evaluation) -> Scheme:
+    if message.split not in pb.Evaluation.Split.values():
+        field = "training_job.evaluation.split"
+        raise FieldInvalid(f"split has no value {message.split}", field=field)
+    name = pb.Evaluation.Split.Name(message.split).removeprefix("SPLIT_")
+    return Scheme(
+        split=None if name == "UNSPECIFIED" else SplitKind[name],
+        column=message.split_column,
+        folds=message.folds,
+        segment=message.segment_column,
+    )
 
 
 def _settings_of(settings: Struct) -> dict[str, JsonValue]:
@@ -140,6 +157,17 @@ def to_job(job: Job) -> pb.TrainingJob:
         start_time=to_timestamp(job.start_time),
         end_time=to_timestamp(job.end_time),
         update_time=to_timestamp(job.update_time),
+        evaluation=_to_evaluation(spec.evaluation),
+    )
+
+
+def _to_evaluation(scheme: Scheme) -> pb.Evaluation:
+    split = f"SPLIT_{scheme.split.name}" if scheme.split else "SPLIT_UNSPECIFIED"
+    return pb.Evaluation(
+        split=pb.Evaluation.Split.Value(split),
+        split_column=scheme.column,
+        folds=scheme.folds,
+        segment_column=scheme.segment,
     )
 
 

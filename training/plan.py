@@ -17,8 +17,14 @@ from training.catalog import (
     describe_excess,
 )
 from training.columns import Table
-from training.evaluation import Split, split_rows
-from training.evaluation_targets import keep_every_label
+from training.evaluation.scheme import DEFAULT, Scheme, check_scheme
+from training.evaluation.splits import (
+    Division,
+    Split,
+    keep_every_label,
+    make_division,
+    split_rows,
+)
 from training.features import Array, Rows, describe_inputs, select_rows, take_rows
 from training.fitting import FitProgress, FitRequest
 from training.learning import Learning, check_learning
@@ -28,6 +34,9 @@ from training.target import describe_rounding
 from training.targets import check_targets, find_targets, take_targets, to_array
 from training.tasks import infer_task_of
 from training.weights import take_weights, weigh_classes
+
+WEIGHTS = "estimator__sample_weight"
+"""The option of a pipeline's fit that takes how much each row counts, [rows]."""
 
 Report = Callable[[FitProgress], None]
 """Takes the progress of a fit."""
@@ -43,6 +52,7 @@ class Plan:
         settings: Its settings, checked, defaults included.
         seed: Seeds everything random; legal for scikit-learn.
         learning: How targets are learned.
+        scheme: How it is evaluated.
     """
 
     task: Task
@@ -50,6 +60,7 @@ class Plan:
     settings: Settings
     seed: int
     learning: Learning
+    scheme: Scheme = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +74,23 @@ class Examples:
         split: Which of the rows are for what.
         weights: [rows] How much each row counts; None counts them alike.
         fit_weights: [rows] The same in training, where classes may have weights too.
+        division: What divides them.
+        segments: [rows] The values by which figures are told apart, as text, if a column was
+            named for it.
     """
 
     inputs: tuple[TensorSpec, ...]
     rows: Rows
     target: Array
     split: Split
+    division: Division
     weights: Array | None = None
     fit_weights: Array | None = None
+    segments: Array | None = None
+
+    def fit_options(self, indices: Array) -> dict[str, Array]:
+        """Return what a pipeline's fit takes beside the features and targets of some rows."""
+        return {} if self.fit_weights is None else {WEIGHTS: self.fit_weights[indices]}
 
     def select(self, indices: Array) -> tuple[Rows, Array]:
         """Take the features and targets of some rows."""
@@ -82,7 +102,8 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
 
     Raises:
         FitRefused: The target or the holdout fraction won't do.
-        FieldInvalid: The trainer, one of its settings, or how targets shall be learned won't do.
+        FieldInvalid: The trainer, one of its settings, how targets shall be learned or how they
+            shall be evaluated won't do.
     """
     if not 0 < request.holdout_fraction < 1:
         raise FitRefused(
@@ -93,7 +114,10 @@ def make_plan(request: FitRequest, table: Table) -> Plan:
     trainer = choose_trainer(request.trainer, task)
     settings = check_settings(trainer.id, request.settings)
     check_learning(request.learning, task, trainer, settings)
-    return Plan(task, trainer, settings, request.seed % 2**32, request.learning)
+    columns = {column.name: column for column in table.columns}
+    check_scheme(request.evaluation, columns, set(request.targets), task)
+    seed = request.seed % 2**32
+    return Plan(task, trainer, settings, seed, request.learning, request.evaluation)
 
 
 def take_examples(
@@ -109,7 +133,8 @@ def take_examples(
         report: Is told what is left out.
 
     Raises:
-        FitRefused: A target, the weights, the features or the number of rows won't do.
+        FitRefused: A target, the weights, the features or the number of rows won't do, or the
+            rows can't be divided.
     """
     names = " and ".join(repr(name) for name in request.targets)
     report(FitProgress("split", 10, f"{plan.task} of {names} by {plan.trainer.id}"))
@@ -121,8 +146,10 @@ def take_examples(
     for values in targets if plan.task is Task.REGRESSION else ():
         if rounding := describe_rounding(values):
             report(FitProgress("split", 10, rounding))
+    # What divides the rows is no feature unless it is named as one.
+    dividing = "" if request.features else plan.scheme.column
     features = choose_features(
-        _leave_out(table, {*request.targets[1:], plan.learning.weight_column}),
+        _leave_out(table, {*request.targets[1:], plan.learning.weight_column, dividing}),
         request.target,
         request.features,
         plan.task,
@@ -130,8 +157,12 @@ def take_examples(
     for sentence in features.left_out:
         report(FitProgress("split", 10, sentence))
     rows = select_rows(take_rows(frame, features.inputs), known)
+    frame = frame[known]
     target = to_array(targets)
-    split = _split(request, plan, target)
+    division = make_division(plan.scheme, plan.task, frame, target, plan.seed)
+    split = split_rows(division, request.holdout_fraction)
+    if plan.task is Task.MULTILABEL_CLASSIFICATION:
+        split = keep_every_label(division, split, target)
     if excess := describe_excess(plan.trainer, len(split.training)):
         raise FitRefused("TOO_MANY_ROWS", excess)
     inputs = describe_inputs(features.inputs, select_rows(rows, split.training))
@@ -139,7 +170,14 @@ def take_examples(
     report(FitProgress("split", 15, f"{len(inputs)} features; {counts}"))
     weights = None if weights is None else weights[known]
     fit_weights = _weigh(plan.learning, target, weights)
-    return Examples(inputs, rows, target, split, weights, fit_weights)
+    segments = _take_segments(plan, frame)
+    return Examples(inputs, rows, target, split, division, weights, fit_weights, segments)
+
+
+def _take_segments(plan: Plan, frame: pl.DataFrame) -> Array | None:
+    if not plan.scheme.segment:
+        return None
+    return frame[plan.scheme.segment].cast(pl.String).fill_null("").to_numpy()
 
 
 def _take_weights(learning: Learning, frame: pl.DataFrame, table: Table) -> Array | None:
@@ -161,15 +199,6 @@ def _find_known(targets: pl.DataFrame, weights: Array | None, report: Report) ->
 
 def _leave_out(table: Table, names: set[str]) -> Table:
     return replace(table, columns=tuple(it for it in table.columns if it.name not in names))
-
-
-def _split(request: FitRequest, plan: Plan, target: Array) -> Split:
-    fraction, seed = request.holdout_fraction, plan.seed
-    if target.ndim == 1:
-        return split_rows(target, plan.task, fraction, seed)
-    # By chance alone: rows of several targets belong to no one class.
-    split = split_rows(np.arange(len(target)), Task.REGRESSION, fraction, seed)
-    return split if plan.task is Task.REGRESSION else keep_every_label(split, target)
 
 
 def _weigh(learning: Learning, target: Array, weights: Array | None) -> Array | None:

@@ -22,7 +22,7 @@ from registry.versions import register_version
 from training import claims
 from training.claims import ClaimLost, ClaimTimes
 from training.datasets import DatasetVersion, get_version
-from training.fitting import FitOutcome, FitProgress, FitRequest
+from training.fitting import FitFile, FitOutcome, FitProgress, FitRequest, Origin
 from training.job import Job
 from training.jobs import end_row
 from training.names import dataset_version_name, job_name
@@ -32,7 +32,6 @@ _WATCH_SECONDS = 0.5
 _OUR_FAULT = Fault(
     "INTERNAL", "the job failed by a fault of the server; its log tells more under the job's id"
 )
-_MIME_TYPES = {".onnx": "application/onnx", ".json": "application/json"}
 
 log = structlog.get_logger()
 
@@ -167,6 +166,12 @@ class Runner:
             holdout_fraction=job.spec.holdout_fraction,
             seed=job.spec.seed,
             learning=job.spec.learning,
+            evaluation=job.spec.evaluation,
+            origin=Origin(
+                job.spec.model_id,
+                dataset_version_name(table.dataset_id, table.number),
+                table.stored.sha256,
+            ),
         )
 
     async def _report(self, job: Job, line: bytes) -> None:
@@ -188,7 +193,7 @@ class Runner:
         self, job: Job, table: DatasetVersion, outcome: FitOutcome, folder: Path
     ) -> None:
         """Store the files, check them, then make the version and end the job in one step."""
-        files = [await self._store(folder / name) for name in outcome.artifacts]
+        files = [await self._store(folder, file) for file in outcome.artifacts]
         if outcome.fault:
             verdict = Verdict((outcome.fault,), outcome.signature)
         else:
@@ -213,12 +218,11 @@ class Runner:
 
         await self._write(write)
 
-    async def _store(self, path: Path) -> StoredFile:
+    async def _store(self, folder: Path, file: FitFile) -> StoredFile:
         stored = await self._parts.store.put(
-            _read_file(path), most_bytes=self._parts.limits.file_bytes
+            _read_file(folder / file.name), most_bytes=self._parts.limits.file_bytes
         )
-        mime_type = _MIME_TYPES.get(path.suffix, "application/octet-stream")
-        return StoredFile(path.name, mime_type, stored.size_bytes, stored.sha256)
+        return StoredFile(file.name, file.mime_type, stored.size_bytes, stored.sha256)
 
     async def _end(
         self, job: Job, state: JobState, message: str, fault: Fault | None = None

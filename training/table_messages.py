@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from modelyard.training.v1 import datasets_pb2 as pb
-from registry.messages import to_timestamp
+from registry.timestamps import to_timestamp
 from training.columns import Column, ColumnType, PreviewRows
 from training.csv_options import CsvOptions
 from training.datasets import DatasetVersion

@@ -28,6 +28,7 @@ from registry.tables import (
 )
 from training.columns import Column, PreviewRows, TableWarning
 from training.csv_options import CsvOptions
+from training.evaluation.scheme import Scheme
 from training.feature_steps import FeaturePlan
 from training.learning import Learning
 
@@ -137,6 +138,8 @@ class JobRow(Base):
     features: Mapped[FeaturePlan] = mapped_column(AsJson(_StoredFeatures))
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
+    # Jobs from before there was a choice have none.
+    evaluation: Mapped[Scheme | None] = mapped_column(AsJson(Scheme))
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
     learning: Mapped[Learning] = mapped_column(AsJson(Learning), server_default="{}")
     stage: Mapped[str] = mapped_column(server_default="")

@@ -30,9 +30,13 @@ def show_dataset(console: Console, version: DatasetVersion) -> None:
 def show_metrics(console: Console, version: ModelVersion) -> None:
     """Show how good a version is."""
     console.print(f"{version.name}: {version.parameters['trainer']}, on rows it was not fitted on")
-    table = Table("metric", "value")
+    table = Table("metric", "value", "95 % interval", "baseline")
     for metric in version.metrics:
-        table.add_row(metric.name, f"{metric.value:.4f}")
+        if metric.class_name:
+            continue  # `versions show` has the figures of single classes too
+        interval = f"{metric.lower:.4f} to {metric.upper:.4f}" if metric.HasField("lower") else ""
+        baseline = f"{metric.baseline:.4f}" if metric.HasField("baseline") else ""
+        table.add_row(metric.name, f"{metric.value:.4f}", interval, baseline)
     console.print(table)
 
 
@@ -69,6 +73,7 @@ def next_commands(console: Console, address: str, row: Mapping[str, str | float 
     for command in (
         f"{modelyard} models show penguins",
         f"{modelyard} versions show penguins 1",
+        f"{modelyard} models card penguins",
         f"{train} --trainer random-forest",
         f"{modelyard} promote penguins 2",
         f"{modelyard} predict penguins --json '{shown}'",

@@ -1,6 +1,7 @@
 """The command `modelyard`, as a person uses it, against the real server."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,11 @@ def test_the_whole_way(shell: Shell) -> None:
         "models/birds/versions/2",
         "models/birds/versions/1",
     ]
-    assert "parity" in shell.run("versions", "show", "birds", "1").stdout.lower()
+    shown = shell.run("versions", "show", "birds", "1").stdout
+    assert "parity" in shown.lower()
+    assert re.search(r"log_loss +holdout +0\.\d+ +0\.\d+ to 0\.\d+ +1\.\d+", shown)
+    assert shell.run("models", "card", "birds", "1").stdout == "birds-1.html\n"
+    assert (shell.folder / "birds-1.html").read_text().startswith("<!DOCTYPE html>")
     assert shell.json("promote", "birds", "2")["model_version"] == "models/birds/versions/2"
 
     row = '{"island": "Torgersen", "bill_length_mm": 39.1, "bill_depth_mm": null,'

@@ -1,6 +1,7 @@
 """Clients that are not ours, each in a process of its own."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import server.demo
+from modelyard import Client
 from server.demo.others import infer_request
 from tests.support.penguins import features_of, penguin_rows
 from tests.support.server_process import STOCK_PYTHON, ServerProcess
@@ -61,6 +63,19 @@ def test_the_shell_predicts_by_reflection(
 ) -> None:
     request = json.dumps(infer_request(features_of(penguin_rows()[0])))
     code, output = curl(server, f"{service}/ModelInfer", request, "--reflect-protocol", version)
+    assert code == 0, output
+    assert json.loads(output)["modelVersion"] == "1"
+
+
+def test_the_line_of_a_model_card_predicts_when_pasted(
+    server: ServerProcess, client: Client, tmp_path: Path
+) -> None:
+    card = tmp_path / "card.md"
+    assert client.download_artifact("penguins", "champion", "model-card.md", card).size_bytes
+    (line,) = [line for line in card.read_text().splitlines() if line.endswith("/ModelInfer")]
+    grpcurl, _, _, data, address, method = shlex.split(line)
+    assert (grpcurl, address) == ("grpcurl", "HOST:PORT")
+    code, output = curl(server, method, data)
     assert code == 0, output
     assert json.loads(output)["modelVersion"] == "1"
 

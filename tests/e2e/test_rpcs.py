@@ -90,7 +90,18 @@ def test_versions_are_made_step_by_step_and_list_themselves(stubs: Stubs) -> Non
         description="by hand",
         labels={"team": "birds"},
         task=resources.TASK_REGRESSION,
-        metrics=[resources.Metric(name="r2", value=0.5)],
+        metrics=[
+            resources.Metric(name="r2", value=0.5),
+            resources.Metric(
+                name="recall",
+                value=0.5,
+                lower=0.25,
+                upper=0.75,
+                split="holdout",
+                class_name="a",
+                baseline=0,
+            ),
+        ],
         parity_report=resources.ParityReport(
             passed=True, checks=[resources.ParityCheck(rows="holdout", passed=True)]
         ),
@@ -123,6 +134,7 @@ def test_versions_are_made_step_by_step_and_list_themselves(stubs: Stubs) -> Non
         resources.ModelVersion(classes=["a\0"]),
         resources.ModelVersion(parameters={"k": "a\0"}),
         resources.ModelVersion(metrics=[resources.Metric(name="r2", value=float("nan"))]),
+        resources.ModelVersion(metrics=[resources.Metric(name="r2", upper=float("inf"))]),
         resources.ModelVersion(lineage=resources.Lineage(training_job="a\0")),
         resources.ModelVersion(classes=["x" * 2_000_000]),
     ],

@@ -100,7 +100,9 @@ def fit_case(
     """
     table = folder / "table.parquet"
     case.load().write_parquet(table)
-    options = {"settings": QUICK.get(trainer, {}), "task": case.task} | options
+    usual: dict[str, Any] = {"settings": QUICK.get(trainer, {}), "task": case.task}
+    # Plots and cards take a second, and have tests of their own.
+    options = usual | {"with_card": False} | options
     request = FitRequest(str(table), TableFormat.PARQUET, TARGET, trainer=trainer, **options)
     return fit(request, folder, tell_nobody if told is None else told.append)
 

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from registry.admission import Admission
 from registry.artifact_store import LocalArtifactStore
 from registry.child_process import ChildLimits, ChildProcess
+from registry.errors import FieldInvalid
 from registry.paging import Page
 from registry.transactions import Sessions, begin
 from registry.version import VersionState
@@ -22,6 +24,7 @@ from training import claims, datasets, jobs
 from training.claims import ClaimTimes
 from training.columns import Table, TableFormat
 from training.datasets import DatasetDraft
+from training.evaluation.scheme import Scheme, SplitKind
 from training.followers import JobFollowers
 from training.job import Job, JobSpec
 from training.queue import make_app
@@ -50,8 +53,8 @@ class Bench:
             await datasets.create_dataset(session, "penguins", DatasetDraft())
             await datasets.add_version(session, "penguins", stored, table_format, found)
 
-    async def create(self, job_id: str, target: str = "species") -> None:
-        spec = JobSpec("m", "penguins", "latest", target)
+    async def create(self, job_id: str, target: str = "species", **options: Any) -> None:
+        spec = JobSpec("m", "penguins", "latest", target, **options)
         async with begin(self.sessions) as session:
             await jobs.create_job(session, job_id, spec)
 
@@ -97,8 +100,25 @@ async def test_a_job_becomes_a_version_that_is_proved_and_served(bench: Bench) -
     assert version.verdict.report.golden_row_count > 0
     assert version.draft.lineage.training_job == "trainingJobs/j"
     assert version.draft.metrics == job.metrics != ()
+    assert all(metric.lower is not None for metric in job.metrics)
+    kinds = {file.artifact_id: file.mime_type for file in version.artifacts}
+    assert kinds["model-card.html"] == "text/html"
+    assert kinds["roc-curve.png"] == "image/png"
+    assert kinds["evaluation.json"] == "application/json"
     await bench.runner.run("j")  # its queue entry comes again: nothing happens
     assert await bench.get("j") == job
+
+
+async def test_a_jobs_evaluation_is_kept_and_checked(bench: Bench) -> None:
+    wanted = Scheme(SplitKind.TIME_ORDERED, "year", 2, "island")
+    await bench.create("j", evaluation=wanted)
+    assert (await bench.get("j")).spec.evaluation == wanted
+    async with begin(bench.sessions) as session:
+        await session.execute(text("update training_jobs set evaluation = null"))
+    assert (await bench.get("j")).spec.evaluation == Scheme()
+    with pytest.raises(FieldInvalid) as refused:
+        await bench.create("k", evaluation=Scheme(SplitKind.GROUPED, "z"))
+    assert refused.value.field == "training_job.evaluation.split_column"
 
 
 async def test_two_runners_make_one_version(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from modelyard.commands.dataset_panels import dataset_panel
 from modelyard.commands.session import as_data
 from modelyard.registry.v1.resources_pb2 import Fault, Task
 from modelyard.training.v1.datasets_pb2 import COLUMN_TYPE_TEXT, DatasetVersion, TableFault
-from tests.unit.client.yard import Yard, failing
+from tests.unit.client.yard import Yard, fail, failing
 
 Command = Callable[..., Result]
 
@@ -93,6 +93,42 @@ def test_models_show_with_versions(command: Command) -> None:
     data = json.loads(command("models", "show", "penguins", "--json").stdout)
     assert data["model"]["description"] == "which bird"
     assert [it["state"] for it in data["model_versions"]] == ["STATE_ACTIVE"] * 2
+
+
+def test_a_card_is_downloaded(command: Command, yard: Yard, tmp_path: Path) -> None:
+    folder = "models/penguins/versions/champion/artifacts"
+    yard.files[f"{folder}/model-card.html"] = b"<html>"
+    yard.files[f"{folder}/model-card.md"] = b"# Card"
+    for name, content in (("a.html", b"<html>"), ("a.md", b"# Card")):
+        result = command("models", "card", "penguins", "--output", tmp_path / name)
+        assert result.exit_code == 0, result.stderr
+        assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_version_without_a_card_says_who_has_one(
+    command: Command, yard: Yard, tmp_path: Path
+) -> None:
+    yard.before["DownloadArtifact"] = [
+        lambda context: fail(
+            context, grpc.StatusCode.NOT_FOUND, "no such artifact", "ARTIFACT_NOT_FOUND"
+        )
+    ]
+    result = command("models", "card", "penguins", "3", "--output", tmp_path / "a.html")
+    assert result.exit_code == 1
+    assert "hint: versions that were trained here have a card" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_metrics_have_the_columns_that_are_known(command: Command, yard: Yard) -> None:
+    made = yard.versions["models/penguins/versions/1"]
+    made.metrics.add(name="rmse", value=2, lower=1.5, upper=2.5, split="holdout", baseline=7)
+    made.metrics.add(name="mape", value=0.25, split="holdout")
+    shown = command("versions", "show", "penguins", 1).stdout
+    assert re.search(r"METRIC +MEASURED ON +VALUE +95 % INTERVAL +BASELINE", shown)
+    assert re.search(r"rmse +holdout +2 +1\.5 to 2\.5 +7", shown)
+    assert re.search(r"mape +holdout +0\.25", shown)
+    made.metrics.add(name="recall", value=0.5, class_name="[red]")
+    assert re.search(r"recall +\[red\] +0\.5", command("versions", "show", "penguins", 1).stdout)
 
 
 def test_a_model_without_anything_can_be_shown(command: Command, yard: Yard) -> None:

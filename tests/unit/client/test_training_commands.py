@@ -8,7 +8,7 @@ import grpc
 import pytest
 from typer.testing import Result
 
-from modelyard import ModelVersion, ModelyardError, TrainingEvent, TrainingJob
+from modelyard import Evaluation, ModelVersion, ModelyardError, TrainingEvent, TrainingJob
 from modelyard.registry.v1.resources_pb2 import Fault
 from modelyard.training.v1.training_pb2 import CALIBRATION_SIGMOID
 from tests.unit.client.yard import Context, Yard
@@ -71,6 +71,18 @@ def test_train_takes_several_targets_and_weights(command: Command, yard: Yard) -
     wrong = command(*TRAIN, "--class-weight", "much")
     assert wrong.exit_code == 2
     assert "CLASS=WEIGHT" in wrong.stderr
+
+
+def test_train_tells_how_to_evaluate(command: Command, yard: Yard) -> None:
+    result = command(
+        *(*TRAIN, "--no-wait", "--split", "time-ordered", "--split-column", "day"),
+        *("--folds", "5", "--segment", "island"),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert yard.jobs["trainingJobs/job-1"].evaluation == Evaluation(
+        split=Evaluation.SPLIT_TIME_ORDERED, split_column="day", folds=5, segment_column="island"
+    )
+    assert command(*TRAIN, "--split", "by-magic").exit_code == 2
 
 
 def test_train_tells_how_to_deploy_what_is_not(command: Command, yard: Yard) -> None:
@@ -156,6 +168,11 @@ def job(yard: Yard) -> TrainingJob:
     )
     made.settings.update({"trees": 200, "kind": "a"})
     made.metrics.add(name="accuracy", value=0.5)
+    made.evaluation.MergeFrom(
+        Evaluation(
+            split=Evaluation.SPLIT_TIME_ORDERED, split_column="day", folds=5, segment_column="sex"
+        )
+    )
     for field in ["create_time", "start_time", "end_time"]:
         getattr(made, field).FromJsonString("2026-01-02T03:04:05Z")
     yard.jobs[made.name] = made
@@ -172,6 +189,7 @@ def test_jobs_list_and_show(command: Command) -> None:
         *("trainer random-forest, kind=a, trees=200", "made models/penguins/versions/1"),
         "trains models/penguins on datasets/birds/versions/2, target species",
         "started 2026-01-02 03:04:05 UTC, ended",
+        "evaluated time-ordered by day in 5 folds for each sex",
     ]:
         assert part in shown
     assert json.loads(command("jobs", "show", "trainingJobs/j", "--json").stdout)["target"]

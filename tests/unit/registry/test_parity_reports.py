@@ -3,7 +3,8 @@
 import pytest
 
 from modelyard.registry.v1.resources_pb2 import TASK_MULTILABEL_CLASSIFICATION, ModelVersion
-from registry.messages import _to_parity_report, to_task, version_draft
+from registry.messages import to_task, version_draft
+from registry.report_messages import to_parity_report
 from registry.reports import ParityCheck, ParityReport
 from registry.runtime import read_onnxruntime_version
 
@@ -17,7 +18,7 @@ def test_a_report_is_stale_when_the_runtime_is_another(
     compared_with: str, *, is_stale: bool
 ) -> None:
     report = ParityReport(True, (CHECK,), compared_with, "it is well")  # noqa: FBT003  a dataclass
-    message = _to_parity_report(report)
+    message = to_parity_report(report)
     assert message.stale is is_stale
     assert message.checks[0].excused_count == 3
     # What a caller says comes back as it was said; whether it is stale is not theirs to say.

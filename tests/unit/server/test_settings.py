@@ -67,6 +67,7 @@ def test_children_get_no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
     environment = child_environment()
     assert "secret" not in str(environment)
     assert environment["ORT_DISABLE_TELEMETRY"] == "1"
+    assert environment["MPLCONFIGDIR"] == "."
 
 
 def test_a_process_of_ours_gets_the_settings_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,8 @@ def run_fit(tmp_path: Path, told: list[FitProgress]) -> Fit:
         if isinstance(table, pl.DataFrame):
             path, table_format = tmp_path / "table.parquet", TableFormat.PARQUET
             table.write_parquet(path)
-        request = FitRequest(str(path), table_format, target, **options)
+        # Plots and cards take a second, and have tests of their own.
+        request = FitRequest(str(path), table_format, target, **{"with_card": False, **options})
         told.clear()
         outcome = fit(request, tmp_path, told.append)
         percents = [progress.percent for progress in told]

@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from registry.signature import Task
+from tests.unit.training.splitting import split_as_usual
 from training.catalog import TRAINERS
-from training.evaluation import split_rows
 from training.fitting import FitOutcome
 from training.learning import Calibration, Learning
 from training.onnx_graph import Array, OnnxGraph
@@ -61,7 +61,7 @@ def test_isotonic_calibration_is_that_of_scikit_learn(run_fit: Fit, tmp_path: Pa
     outcome = run_fit(table, "y", learning=Learning(calibration=Calibration.ISOTONIC), seed=3)
     assert outcome.fault is None
 
-    training = split_rows(y, Task.CLASSIFICATION, 0.2, 3).training
+    training = split_as_usual(y, Task.CLASSIFICATION, 3).training
     scaler = StandardScaler().fit(x[training].astype(float))
     model = CalibratedClassifierCV(
         LogisticRegression(max_iter=1000),

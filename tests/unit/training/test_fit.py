@@ -52,7 +52,8 @@ def test_what_a_fit_tells_of_penguins(run_fit: Fit, penguins_path: Path, task: T
         assert outcome.classes == ("Adelie", "Chinstrap", "Gentoo")
         assert figures["accuracy"] > 0.95
         assert set(figures) == {
-            "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"
+            "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "brier_score", "roc_auc",
+            "average_precision", "precision", "recall",
         }  # fmt: skip
     else:
         assert outcome.classes == ()
@@ -72,7 +73,9 @@ def test_signature_and_golden_rows_describe_the_file(
     assert inputs["bill_length_mm"].minimum == pytest.approx(32, abs=2)
     outputs = [(spec.name, spec.datatype, spec.shape) for spec in outcome.signature.outputs]
     assert outputs == [("label", "BYTES", (-1,)), ("probabilities", "FP32", (-1, 3))]
-    assert outcome.artifacts == ("model.onnx", "golden-rows.json")
+    assert [file.name for file in outcome.artifacts] == [
+        "model.onnx", "golden-rows.json", "evaluation.json"
+    ]  # fmt: skip
     golden = from_json((tmp_path / "golden-rows.json").read_bytes())
     assert set(golden.inputs) == set(inputs)
     assert golden.tolerance == pytest.approx(1e-5, rel=0.1)
@@ -315,13 +318,13 @@ def test_child_prints_progress_and_writes_the_outcome(
     fit_module.main()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     stages = list(dict.fromkeys(line["stage"] for line in lines))
-    assert stages == ["read", "split", "fit", "evaluate", "export", "parity"]
+    assert stages == ["read", "split", "fit", "evaluate", "export", "parity", "card"]
     assert lines[-1]["percent"] == 100
     outcome = TypeAdapter(FitOutcome).validate_json((tmp_path / "outcome.json").read_bytes())
     assert outcome.fault is None
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "request.json", "outcome.json", "model.onnx", "golden-rows.json"
-    }  # fmt: skip
+    files = {file.name for file in outcome.artifacts}
+    assert files > {"model.onnx", "golden-rows.json", "evaluation.json", "model-card.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"request.json", "outcome.json", *files}
 
 
 def test_faults_of_ours_leave_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -274,6 +274,7 @@ def test_any_mixed_table_agrees_or_is_refused(tmp_path: Path, data: st.DataObjec
         trainer=trainer,
         settings=few.get(trainer, {}),
         learning=Learning(calibration=data.draw(st.sampled_from(calibrations))),
+        with_card=False,
     )
     outcome = fit(request, tmp_path, lambda _: None)
     assert outcome.fault is None or outcome.fault.reason == "NO_FEATURES", outcome

@@ -1,6 +1,6 @@
 """Several columns predicted at once: numbers, and labels that each hold or not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pytest
 from sklearn import datasets, metrics
 
 from registry.golden_rows import from_json
-from registry.reports import ParityReport
+from registry.reports import Metric, ParityReport
 from registry.signature import Task
 from training.catalog import TRAINERS
 from training.columns import Column, ColumnType
-from training.evaluation import Split
-from training.evaluation_targets import keep_every_label, measure_targets
+from training.evaluation.answers import Outcomes, Sample, ask
+from training.evaluation.intervals import Figure, measure
+from training.evaluation.scheme import SplitKind
+from training.evaluation.splits import Division, Split, keep_every_label
 from training.fitting import FitOutcome, FitProgress
 from training.learning import Learning
 from training.refusal import FitRefused
@@ -25,6 +27,13 @@ from training.tasks import infer_task_of
 Fit = Callable[..., FitOutcome]
 FEW = {"gradient-boosting": {"iterations": 10}, "random-forest": {"trees": 10}}
 LABELS = ("heavy", "male")
+
+
+def _figures(metrics: Sequence[Metric | Figure]) -> dict[str, float]:
+    """Name figures of one target `figure of target`."""
+    return {
+        f"{it.name} of {it.class_name}" if it.class_name else it.name: it.value for it in metrics
+    }
 
 
 def _ways(task: Task) -> list[str]:
@@ -74,8 +83,8 @@ def test_every_regressor_predicts_several_numbers(
     golden = from_json((tmp_path / "golden-rows.json").read_bytes())
     # A tolerance for the finest of the targets, Waist; but for FP32's steps at the largest.
     assert golden.tolerance < 1e-5 * float(frame["Waist"].to_numpy().std()) + 2e-5
-    figures = {metric.name: metric.value for metric in outcome.metrics}
-    assert figures["rmse"] == pytest.approx(np.mean([figures[f"rmse[{it}]"] for it in names]))
+    figures = _figures(outcome.metrics)
+    assert figures["rmse"] == pytest.approx(np.mean([figures[f"rmse of {it}"] for it in names]))
 
 
 @pytest.mark.parametrize("trainer", _ways(Task.MULTILABEL_CLASSIFICATION))
@@ -93,11 +102,11 @@ def test_every_classifier_predicts_several_labels(
     assert "11 rows without all of their targets are left out" in [it.message for it in told]
     golden = from_json((tmp_path / "golden-rows.json").read_bytes())
     assert set(golden.outputs["labels"].values) == {False, True}
-    figures = {metric.name: metric.value for metric in outcome.metrics}
+    figures = _figures(outcome.metrics)
     assert figures["roc_auc"] > 0.9
     assert set(figures) == {
-        "f1_macro", "f1_micro", "exact_match", "hamming_loss", "log_loss", "roc_auc",
-        "f1[heavy]", "f1[male]",
+        "f1_macro", "f1_micro", "exact_match", "hamming_loss", "log_loss", "brier_score",
+        "roc_auc", "average_precision", "f1 of heavy", "f1 of male",
     }  # fmt: skip
 
 
@@ -154,14 +163,22 @@ def test_the_task_of_several_targets_is_told_from_them() -> None:
     assert infer_task_of([number], 50) is Task.CLASSIFICATION
 
 
+BY_CHANCE = Division(SplitKind.RANDOM, np.zeros(20, int), np.zeros(20, int), 0)
+
+
 def test_every_label_is_learned_from_both_sides() -> None:
     target = np.zeros((20, 2), bool)
     target[[3, 4], 0] = target[[5, 6], 1] = True
-    split = keep_every_label(Split(np.arange(10, 20), np.arange(10)), target)
+    split = keep_every_label(BY_CHANCE, Split(np.arange(10, 20), np.arange(10)), target)
     assert split.training.tolist() == [3, 5, *range(10, 20)]
     assert split.holdout.tolist() == [0, 1, 2, 4, 6, 7, 8, 9]
     with pytest.raises(FitRefused, match="every row is needed"):
-        keep_every_label(Split(np.array([0]), np.array([1])), np.array([[True], [False]]))
+        keep_every_label(
+            BY_CHANCE, Split(np.array([0]), np.array([1])), np.array([[True], [False]])
+        )
+    by_time = Division(SplitKind.TIME_ORDERED, np.arange(20), np.zeros(20, int), 0)
+    with pytest.raises(FitRefused, match="divide the rows by chance"):
+        keep_every_label(by_time, Split(np.arange(10, 20), np.arange(10)), target)
 
 
 class Fixed:
@@ -186,19 +203,13 @@ def test_figures_of_labels_are_those_of_each() -> None:
     target = np.array([[True, True], [False, True], [True, True]])
     shares = [[0.9, 0.8], [0.6, 0.7], [0.7, 0.2]]
     weights = np.array([1.0, 2.0, 1.0])
-    found = measure_targets(
-        Fixed(np.array(shares) > 0.5, shares),
-        ROWS,
-        target,
-        Task.MULTILABEL_CLASSIFICATION,
-        ("a", "b"),
-        weights,
-    )
-    figures = {metric.name: metric.value for metric in found}
+    pipeline = Fixed(np.array(shares) > 0.5, shares)
+    outcomes = Outcomes(Task.MULTILABEL_CLASSIFICATION, targets=("a", "b"))
+    figures = _figures(measure([ask(pipeline, Sample(ROWS, target, weights), outcomes)], 0))
     # Of "b" every row holds: there is nothing to rank.
     assert figures["roc_auc"] == 1.0
     assert figures["exact_match"] == 0.25
-    assert figures["f1[a]"] == pytest.approx(2 / 3)
+    assert figures["f1 of a"] == pytest.approx(2 / 3)
     assert figures["f1_macro"] == pytest.approx((2 / 3 + 6 / 7) / 2)
     losses = [
         metrics.log_loss(
@@ -211,11 +222,12 @@ def test_figures_of_labels_are_those_of_each() -> None:
 
 def test_figures_of_values_are_averages_and_each_ones() -> None:
     target = np.array([[1.0, 10.0], [2.0, 10.0], [3.0, 10.0]])
-    found = measure_targets(
-        Fixed([[1.0, 13.0], [2.0, 13.0], [5.0, 13.0]]), ROWS, target, Task.REGRESSION, ("a", "b")
-    )
-    figures = {metric.name: metric.value for metric in found}
-    assert figures["mae[a]"] == pytest.approx(2 / 3)
-    assert figures["mae[b]"] == 3.0
+    pipeline = Fixed([[1.0, 13.0], [2.0, 13.0], [5.0, 13.0]])
+    outcomes = Outcomes(Task.REGRESSION, targets=("a", "b"))
+    figures = _figures(measure([ask(pipeline, Sample(ROWS, target), outcomes)], 0))
+    assert figures["mae of a"] == pytest.approx(2 / 3)
+    assert figures["mae of b"] == 3.0
     assert figures["mae"] == pytest.approx((2 / 3 + 3) / 2)
-    assert "r2" not in figures, "of one value there is no variance to explain"
+    # Of one value there is no variance to explain.
+    assert "r2 of b" not in figures
+    assert figures["r2"] == figures["r2 of a"]

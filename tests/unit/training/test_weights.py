@@ -15,8 +15,8 @@ from sklearn.utils.validation import has_fit_parameter
 
 from registry.errors import FieldInvalid
 from registry.signature import Task
+from tests.unit.training.splitting import split_as_usual
 from training.catalog import TRAINERS, check_settings
-from training.evaluation import split_rows
 from training.features import Array
 from training.fitting import FitOutcome, FitProgress
 from training.learning import Learning, check_learning
@@ -58,7 +58,7 @@ def test_a_row_that_counts_thrice_is_three_rows(run_fit: Fit, tmp_path: Path) ->
     assert outcome.parameters["weight_column"] == "count"
 
     kinds, counts = TABLE["kind"].to_numpy(), TABLE["count"].to_numpy()
-    split = split_rows(kinds, Task.CLASSIFICATION, 0.2, seed=2)
+    split = split_as_usual(kinds, Task.CLASSIFICATION, 2)
     x = StandardScaler().fit(X[split.training, None]).transform(X[:, None])
     often = np.repeat(split.training, counts[split.training])
     model = LogisticRegression(max_iter=1000).fit(x[often], kinds[often])

@@ -15,7 +15,7 @@ from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, Mod
 from modelyard.security import Tls
 from modelyard.served_model import AsyncServedModel
 from modelyard.training.v1.datasets_pb2 import CsvOptions, Dataset, DatasetVersion
-from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
+from modelyard.training.v1.training_pb2 import Evaluation, Trainer, TrainingJob
 
 __all__ = [
     "Artifact",
@@ -25,6 +25,7 @@ __all__ = [
     "CsvOptions",
     "Dataset",
     "DatasetVersion",
+    "Evaluation",
     "FieldViolation",
     "Inference",
     "Model",

@@ -20,6 +20,7 @@ from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelVersion, T
 
 MODEL_FILE = "model.onnx"
 GOLDEN_ROWS_FILE = "golden-rows.json"
+CARD_FILE, MARKDOWN_CARD_FILE = "model-card.html", "model-card.md"
 
 # The server loads the model in a process of its own and runs its golden rows.
 FINALIZE_TIMEOUT_SECONDS = 300.0

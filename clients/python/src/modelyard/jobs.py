@@ -24,6 +24,7 @@ from modelyard.registry.v1.resources_pb2 import Task
 from modelyard.training.v1 import training_pb2 as messages
 from modelyard.training.v1.training_pb2 import (
     Calibration,
+    Evaluation,
     Feature,
     Trainer,
     TrainingJob,
@@ -55,6 +56,7 @@ class JobOperations(Operations):
         settings: Mapping[str, Any] | None = None,
         features: Sequence[str | Feature] = (),
         holdout_fraction: float = 0.0,
+        evaluation: Evaluation | None = None,
         seed: int = 0,
         labels: Mapping[str, str] | None = None,
         weight_column: str = "",
@@ -73,6 +75,7 @@ class JobOperations(Operations):
             settings: The trainer's settings.
             features: The columns to learn from; all but the target when empty.
             holdout_fraction: The part of the rows kept for evaluation; 0 is 0.2.
+            evaluation: How rows are divided, and in how many folds the version is evaluated.
             seed: Seeds everything random.
             labels: Free words to find the job by.
             weight_column: The column that says how much each row counts.
@@ -95,6 +98,7 @@ class JobOperations(Operations):
             trainer=trainer,
             features=[Feature(column=it) if isinstance(it, str) else it for it in features],
             holdout_fraction=holdout_fraction,
+            evaluation=evaluation,
             seed=seed,
             labels=labels,
             weight_column=weight_column,

@@ -79,7 +79,7 @@ def test_same_seed_and_data_make_the_same_bytes(
     fitted: Callable[[str, Case], Fitted], trainer: str, case: Case, tmp_path: Path
 ) -> None:
     fit_case(trainer, case, tmp_path, seed=-5)
-    for name in ("model.onnx", "golden-rows.json"):
+    for name in ("model.onnx", "golden-rows.json", "evaluation.json"):
         first = fitted(trainer, case).folder / name
         assert (tmp_path / name).read_bytes() == first.read_bytes()
 
@@ -128,6 +128,7 @@ def test_classes_keep_their_type(trainer: str, classes: tuple[object, ...], tmp_
         task=Task.CLASSIFICATION,
         trainer=trainer,
         settings=QUICK.get(trainer, {}) | dict.fromkeys(small, 1),
+        with_card=False,
     )
     assert fit(request, tmp_path, tell_nobody).fault is None
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from registry.signature import Task
 from tests.support.trainer_cases import CASES, QUICK, TARGET, Case, fit_case
+from tests.unit.training.splitting import split_as_usual
 from tests.unit.training.trainers import hand_fitted
-from training.evaluation import split_rows
 from training.trainers import FAMILIES
 
 BY_KIND = {"binary": "breast cancer", "multiclass": "penguins' species", "regression": "diabetes"}
@@ -43,7 +43,7 @@ def test_answers_are_those_of_a_pipeline_fitted_by_hand(
     target = frame[TARGET].to_numpy()
     if case.task is Task.REGRESSION:
         target = target.astype(np.float64)
-    split = split_rows(target, case.task, 0.2, 3)
+    split = split_as_usual(target, case.task, 3)
     if case.task is Task.CLASSIFICATION:
         target = np.unique(target, return_inverse=True)[1]
     rows = hand_fitted.prepare(frame.drop(TARGET))

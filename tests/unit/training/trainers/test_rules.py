@@ -28,7 +28,9 @@ PENGUINS = next(case for case in CASES if case.name == "penguins' species")
 def _fit(frame: pl.DataFrame, trainer: str, folder: Path, task: Task) -> FitOutcome:
     frame.write_parquet(folder / "table")
     path = str(folder / "table")
-    request = FitRequest(path, TableFormat.PARQUET, TARGET, trainer=trainer, task=task)
+    request = FitRequest(
+        path, TableFormat.PARQUET, TARGET, trainer=trainer, task=task, with_card=False
+    )
     return fit(request, folder, tell_nobody)
 
 

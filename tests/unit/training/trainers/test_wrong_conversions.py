@@ -28,7 +28,9 @@ def _fit(frame: pl.DataFrame, trainer: str, folder: Path, **options: Any) -> Fit
     frame.write_parquet(folder / "table")
     settings = QUICK.get(trainer, {})
     options = {"trainer": trainer, "settings": settings} | options
-    request = FitRequest(str(folder / "table"), TableFormat.PARQUET, TARGET, **options)
+    request = FitRequest(
+        str(folder / "table"), TableFormat.PARQUET, TARGET, **{"with_card": False, **options}
+    )
     return fit(request, folder, tell_nobody)
 
 

@@ -83,6 +83,7 @@ app.add_typer(_jobs, name="jobs")
 _models = typer.Typer(help="Named lines of versions.", no_args_is_help=True)
 _models.command("list")(with_session(models.list_models))
 _models.command("show")(with_session(models.show_model))
+_models.command("card")(with_session(models.download_card))
 app.add_typer(_models, name="models")
 
 _versions = typer.Typer(help="Numbered versions of a model.", no_args_is_help=True)

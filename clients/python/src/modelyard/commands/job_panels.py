@@ -10,7 +10,7 @@ from rich.table import Table
 
 from modelyard.commands.panels import grid, metrics_table, moment
 from modelyard.names import last_id
-from modelyard.training.v1.training_pb2 import TrainingJob
+from modelyard.training.v1.training_pb2 import Evaluation, TrainingJob
 
 
 def jobs_table(jobs: Sequence[TrainingJob]) -> Table:
@@ -38,6 +38,8 @@ def job_panel(job: TrainingJob) -> Panel:
     lines.append(f"trains {job.model} on {job.dataset_version}, target {_targets(job)}")
     settings = [f"{key}={_words(value)}" for key, value in sorted(dict(job.settings).items())]
     lines.append(f"trainer {', '.join([job.trainer or 'chosen by the server', *settings])}")
+    if evaluated := _evaluation_words(job.evaluation):
+        lines.append(f"evaluated {evaluated}")
     if job.model_version:
         lines.append(f"made {job.model_version}")
     parts: list[RenderableType] = [escape(line) for line in lines]
@@ -65,6 +67,21 @@ def _times(job: TrainingJob) -> str:
     if job.HasField("end_time"):
         times.append(f"ended {moment(job.end_time)}")
     return ", ".join(times)
+
+
+def _evaluation_words(evaluation: Evaluation) -> str:
+    """Tell what was asked of the evaluation."""
+    words = []
+    if evaluation.split:
+        name = Evaluation.Split.Name(evaluation.split).removeprefix("SPLIT_")
+        words.append(name.lower().replace("_", "-"))
+    if evaluation.split_column:
+        words.append(f"by {evaluation.split_column}")
+    if evaluation.folds:
+        words.append(f"in {evaluation.folds} folds")
+    if evaluation.segment_column:
+        words.append(f"for each {evaluation.segment_column}")
+    return " ".join(words)
 
 
 def _words(value: Any) -> str:

@@ -100,8 +100,22 @@ def signature_table(signature: Signature) -> Table:
 
 
 def metrics_table(metrics: Iterable[Metric]) -> Table:
-    """Show how good a version is."""
-    return grid(["METRIC", "VALUE"], ([it.name, f"{it.value:.6g}"] for it in metrics))
+    """Show how good a version is; what no metric has gets no column."""
+    rows = [_metric_cells(it) for it in metrics]
+    known = [name for name in rows[0] if any(row[name] for row in rows)] if rows else ["METRIC"]
+    return grid(known, ([row[name] for name in known] for row in rows))
+
+
+def _metric_cells(metric: Metric) -> dict[str, str]:
+    known = metric.HasField("lower") and metric.HasField("upper")
+    return {
+        "METRIC": metric.name,
+        "CLASS": metric.class_name,
+        "MEASURED ON": metric.split,
+        "VALUE": f"{metric.value:.6g}",
+        "95 % INTERVAL": f"{metric.lower:.4g} to {metric.upper:.4g}" if known else "",
+        "BASELINE": f"{metric.baseline:.4g}" if metric.HasField("baseline") else "",
+    }
 
 
 def parity_table(report: ParityReport, task: Task.ValueType) -> Table:

@@ -7,6 +7,7 @@ import typer
 
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.session import Session
+from modelyard.training.v1.training_pb2 import Evaluation
 
 
 def train(  # noqa: PLR0913  a command has as many parameters as options
@@ -29,6 +30,19 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     holdout: Annotated[
         float, typer.Option(help="The part of the rows kept for evaluation; 0 is 0.2.")
     ] = 0.0,
+    split: Annotated[
+        Literal["random", "stratified", "grouped", "time-ordered"] | None,
+        typer.Option(help="How rows are divided; stratified for classes when not given."),
+    ] = None,
+    split_column: Annotated[
+        str, typer.Option(help="The column of groups or times, for these splits.")
+    ] = "",
+    folds: Annotated[
+        int, typer.Option(help="In how many folds to evaluate besides, 2 to 20; 0 is in none.")
+    ] = 0,
+    segment: Annotated[
+        str, typer.Option(help="The column by whose values figures are told apart.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 0,
     weight_column: Annotated[
         str, typer.Option(help="The column that says how much each row counts.")
@@ -56,6 +70,9 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         trainer=trainer,
         settings=dict(_setting(it) for it in settings or ()),
         holdout_fraction=holdout,
+        evaluation=Evaluation(
+            split=_split(split), split_column=split_column, folds=folds, segment_column=segment
+        ),
         seed=seed,
         weight_column=weight_column,
         class_weights=dict(_class_weight(it) for it in class_weights or ()),
@@ -67,6 +84,11 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     else:
         session.answer({"training_job": job, "model_version": None}, job.name)
         session.note(f"{watch_command(job)} follows it")
+
+
+def _split(word: str | None) -> Evaluation.Split.ValueType:
+    name = word.replace("-", "_").upper() if word else "UNSPECIFIED"
+    return Evaluation.Split.Value(f"SPLIT_{name}")
 
 
 def _setting(text: str) -> tuple[str, Any]:

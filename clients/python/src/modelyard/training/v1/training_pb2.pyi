@@ -163,6 +163,7 @@ class TrainingJob(_message.Message):
     CLASS_WEIGHTS_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
     PARITY_TOLERANCE_FIELD_NUMBER: _builtins.int
+    EVALUATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -258,6 +259,10 @@ class TrainingJob(_message.Message):
     def class_weights(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """How much the rows of each class count in training, by the class as text; others count 1."""
 
+    @_builtins.property
+    def evaluation(self) -> Global___Evaluation:
+        """How the version is evaluated."""
+
     def __init__(
         self,
         *,
@@ -291,14 +296,84 @@ class TrainingJob(_message.Message):
         class_weights: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         calibration: Global___Calibration.ValueType = ...,
         parity_tolerance: _builtins.float = ...,
+        evaluation: Global___Evaluation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "feature_selection", b"feature_selection", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "parity_tolerance", b"parity_tolerance", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "parity_tolerance", b"parity_tolerance", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TrainingJob: _TypeAlias = TrainingJob  # noqa: Y015
+
+@_typing.final
+class Evaluation(_message.Message):
+    """How a version is evaluated. The holdout rows are kept aside first, and the version is fitted
+    on all others.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Split:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SplitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Evaluation._Split.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SPLIT_UNSPECIFIED: Evaluation._Split.ValueType  # 0
+        """Is stratified for classes and random for values."""
+        SPLIT_RANDOM: Evaluation._Split.ValueType  # 1
+        """Is by chance."""
+        SPLIT_STRATIFIED: Evaluation._Split.ValueType  # 2
+        """Is by chance, but every class gives its share."""
+        SPLIT_GROUPED: Evaluation._Split.ValueType  # 3
+        """Keeps rows of one group together."""
+        SPLIT_TIME_ORDERED: Evaluation._Split.ValueType  # 4
+        """Evaluates on the newest rows; folds on what came after the rows they learn from."""
+
+    class Split(_Split, metaclass=_SplitEnumTypeWrapper):
+        """How rows are divided into those to learn from and those to evaluate on."""
+
+    SPLIT_UNSPECIFIED: Evaluation.Split.ValueType  # 0
+    """Is stratified for classes and random for values."""
+    SPLIT_RANDOM: Evaluation.Split.ValueType  # 1
+    """Is by chance."""
+    SPLIT_STRATIFIED: Evaluation.Split.ValueType  # 2
+    """Is by chance, but every class gives its share."""
+    SPLIT_GROUPED: Evaluation.Split.ValueType  # 3
+    """Keeps rows of one group together."""
+    SPLIT_TIME_ORDERED: Evaluation.Split.ValueType  # 4
+    """Evaluates on the newest rows; folds on what came after the rows they learn from."""
+
+    SPLIT_FIELD_NUMBER: _builtins.int
+    SPLIT_COLUMN_FIELD_NUMBER: _builtins.int
+    FOLDS_FIELD_NUMBER: _builtins.int
+    SEGMENT_COLUMN_FIELD_NUMBER: _builtins.int
+    split: Global___Evaluation.Split.ValueType
+    """How rows are divided."""
+    split_column: _builtins.str
+    """The column that tells a row's group, or its time; no feature unless named as one."""
+    folds: _builtins.int
+    """In how many folds the rows to learn from are evaluated besides, 2 to 20; 0 is in none. Each
+    fold costs one more fit.
+    """
+    segment_column: _builtins.str
+    """The column by whose values figures are told apart; empty chooses one."""
+    def __init__(
+        self,
+        *,
+        split: Global___Evaluation.Split.ValueType = ...,
+        split_column: _builtins.str = ...,
+        folds: _builtins.int = ...,
+        segment_column: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folds", b"folds", "segment_column", b"segment_column", "split", b"split", "split_column", b"split_column"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
 
 @_typing.final
 class Feature(_message.Message):
