@@ -22,20 +22,24 @@ from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
 from registry.reports import Fault, ParityReport
 from registry.signature import Signature
+from training.contest import Contender, hold_contest
 from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid
 from training.evaluation import measure
 from training.export import describe_signature, export_pipeline
 from training.features import (
+    Array,
     build_pipeline,
     spread_rows,
     to_frame,
 )
 from training.fitting import (
+    CHAMPION_FILE,
     MODEL_FILE,
     FitOutcome,
     FitProgress,
     FitRequest,
+    Level,
 )
 from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
@@ -78,13 +82,25 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
     metrics = measure(pipeline, *examples.select(examples.split.holdout), plan.task)
-    report(FitProgress("evaluate", 75, ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)))
+    figures = ", ".join(f"{m.name} {m.value:.4g}" for m in metrics)
+    report(FitProgress("evaluate", 75, figures, metrics=metrics))
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
     classes = getattr(pipeline, "classes_", None)
     signature = describe_signature(examples.inputs, classes)
     model = export_pipeline(pipeline, signature, FAMILIES[plan.trainer.id])
     (folder / MODEL_FILE).write_bytes(model)
+    contest = None
+    if request.rival:
+        report(FitProgress("compare", 83, "measuring the champion on the same rows"))
+        contender = Contender(signature, _to_texts(classes), classes)
+        contest = hold_contest(
+            (folder / CHAMPION_FILE).read_bytes(),
+            request.rival,
+            contender,
+            examples.select(examples.split.holdout),
+            plan.task,
+        )
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
     parity = _check_parity(pipeline, model, signature, examples, folder)
     report(FitProgress("parity", 100, _describe_parity(parity)))
@@ -94,11 +110,12 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         trainer=plan.trainer.id,
         parameters=_describe_parameters(plan, request),
         signature=signature,
-        classes=() if classes is None else tuple(_to_text(value) for value in classes.tolist()),
+        classes=_to_texts(classes),
         metrics=metrics,
         parity=parity,
         libraries={name: version(name) for name in _LIBRARIES},
         artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
+        contest=contest,
     )
 
 
@@ -120,7 +137,8 @@ def _tell_warnings(report: Report) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
-        report(FitProgress("fit", 65, f"warning: {message[:_LONGEST_MESSAGE]}"))
+        text = f"warning: {message[:_LONGEST_MESSAGE]}"
+        report(FitProgress("fit", 65, text, Level.WARNING))
 
 
 def _check_parity(
@@ -159,6 +177,10 @@ def _describe_parameters(plan: Plan, request: FitRequest) -> dict[str, str]:
     used = plan.settings.model_dump()
     used |= {"holdout_fraction": request.holdout_fraction, "seed": request.seed}
     return {name: _to_text(value) for name, value in used.items()}
+
+
+def _to_texts(classes: Array | None) -> tuple[str, ...]:
+    return () if classes is None else tuple(_to_text(value) for value in classes.tolist())
 
 
 def _to_text(value: JsonValue) -> str:

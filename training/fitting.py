@@ -6,14 +6,34 @@ and finds `outcome.json` there at the end, beside the files of the version.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pydantic import JsonValue
 
 from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Role, Signature, Task
 from training.columns import TableFormat
+from training.promotion import Contest
 
 MODEL_FILE = "model.onnx"
+CHAMPION_FILE = "champion.onnx"
+
+
+class Level(StrEnum):
+    """What kind of line a progress is in a log."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """The champion to compare with, beside its file in the folder."""
+
+    signature: Signature
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,7 @@ class FitRequest:
         features: The columns to learn from; empty takes every usable one but the target.
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
+        rival: The champion to compare with, if that is asked for.
     """
 
     table_path: str
@@ -49,6 +70,7 @@ class FitRequest:
     features: tuple[FeatureColumn, ...] = ()
     holdout_fraction: float = 0.2
     seed: int = 0
+    rival: Rival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +78,18 @@ class FitProgress:
     """One line of a fit's standard output.
 
     Attributes:
-        stage: One of read, split, fit, evaluate, export, parity.
+        stage: One of read, split, fit, evaluate, export, compare, parity.
         percent: How far the fit is, 0 to 100, never falling.
         message: For people.
+        level: What kind of line it is.
+        metrics: What was measured.
     """
 
     stage: str
     percent: int
     message: str
+    level: Level = Level.INFO
+    metrics: tuple[Metric, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +109,7 @@ class FitOutcome:
         libraries: Name to version of what made it.
         artifacts: The names of the files in the folder that belong to the version:
             model.onnx and golden-rows.json.
+        contest: How the champion did on the same holdout rows, if that was asked for.
     """
 
     fault: Fault | None = None
@@ -95,3 +122,4 @@ class FitOutcome:
     parity: ParityReport | None = None
     libraries: dict[str, str] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
+    contest: Contest | None = None

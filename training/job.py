@@ -8,8 +8,26 @@ from pydantic import JsonValue
 
 from registry.reports import Fault, Metric
 from registry.signature import Task
-from training.fitting import FeatureColumn
+from training.fitting import FeatureColumn, Level
+from training.promotion import OnSuccess, PromotionOutcome
 from training.states import JobState
+
+DEFAULT_QUEUE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class JobBounds:
+    """What a job may ask for at most; the operator's settings.
+
+    Attributes:
+        memory_mb: MiB of memory of a fit.
+        seconds: Of a fit.
+        max_attempts: How many attempts may end by no fault of the job.
+    """
+
+    memory_mb: int = 8192
+    seconds: float = 3600.0
+    max_attempts: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +46,12 @@ class JobSpec:
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
         labels: Free words.
+        queue: The queue that it waits in.
+        priority: Which jobs of a queue begin first: the larger ones.
+        memory_mb: MiB of memory of a fit; 0 is the operator's bound.
+        seconds: Of a fit; 0 is the operator's bound.
+        max_attempts: How many attempts may end by no fault of the job; 0 is the bound.
+        on_success: What becomes of the version.
     """
 
     model_id: str
@@ -41,6 +65,12 @@ class JobSpec:
     holdout_fraction: float = 0.2
     seed: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    memory_mb: int = 0
+    seconds: float = 0.0
+    max_attempts: int = 0
+    on_success: OnSuccess = field(default_factory=OnSuccess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +88,7 @@ class Job:
     version_number: int | None
     fault: Fault | None
     metrics: tuple[Metric, ...]
+    promotion: PromotionOutcome | None
     create_time: datetime
     start_time: datetime | None
     end_time: datetime | None
@@ -75,3 +106,5 @@ class JobEvent:
     progress_percent: int
     message: str
     attempt: int
+    level: Level
+    metrics: tuple[Metric, ...]

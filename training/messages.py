@@ -1,24 +1,11 @@
-"""Messages of training to values and back; pure functions."""
-
-from typing import Any
-
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
-from pydantic import JsonValue
+"""Messages of datasets to values and back; pure functions."""
 
 from modelyard.training.v1 import datasets_pb2 as tables_pb
-from modelyard.training.v1 import training_pb2 as pb
 from registry.errors import FieldInvalid
-from registry.messages import role_of, task_of, to_fault, to_metrics, to_role, to_task, to_timestamp
-from registry.names import model_id_of, model_name, version_name
-from training.catalog import TrainerSpec
+from registry.messages import to_timestamp
 from training.columns import Column, TableFormat
 from training.datasets import Dataset, DatasetDraft, DatasetVersion
-from training.fitting import FeatureColumn
-from training.job import Job, JobEvent, JobSpec
-from training.names import dataset_name, dataset_version_name, dataset_version_of, job_name
-
-_DEFAULT_HOLDOUT = 0.2
+from training.names import dataset_name, dataset_version_name
 
 
 def dataset_draft(message: tables_pb.Dataset) -> DatasetDraft:
@@ -87,116 +74,4 @@ def _to_column(column: Column) -> tables_pb.Column:
             tables_pb.ValueCount(value=value.value, count=value.count)
             for value in column.top_values
         ],
-    )
-
-
-def job_spec(message: pb.TrainingJob) -> JobSpec:
-    """Read what a caller wants.
-
-    Raises:
-        FieldInvalid: Something has no legal form.
-    """
-    dataset_id, reference = dataset_version_of(
-        message.dataset_version, "training_job.dataset_version"
-    )
-    return JobSpec(
-        model_id=model_id_of(message.model, "training_job.model"),
-        dataset_id=dataset_id,
-        dataset_reference=reference,
-        target=message.target,
-        task=task_of(message.task),
-        trainer=message.trainer,
-        settings=_settings_of(message.settings),
-        features=tuple(
-            FeatureColumn(
-                feature.column, role_of(feature.role, f"training_job.features[{position}].role")
-            )
-            for position, feature in enumerate(message.features)
-        ),
-        holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
-        seed=message.seed,
-        labels=dict(message.labels),
-    )
-
-
-def _settings_of(settings: Struct) -> dict[str, JsonValue]:
-    """Read settings; a Struct knows only floating-point numbers, so whole ones become int."""
-    try:
-        plain = MessageToDict(settings)
-    except ValueError:
-        field = "training_job.settings"
-        raise FieldInvalid("settings must be finite numbers, texts or lists", field=field) from None
-    return {name: _whole(value) for name, value in plain.items()}
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    return value
-
-
-def to_job(job: Job) -> pb.TrainingJob:
-    """Write a job."""
-    spec = job.spec
-    model_id, number = spec.model_id, job.version_number
-    return pb.TrainingJob(
-        name=job_name(job.job_id),
-        state=pb.TrainingJob.State.Value(f"STATE_{job.state}"),
-        model=model_name(model_id),
-        dataset_version=dataset_version_name(spec.dataset_id, int(spec.dataset_reference)),
-        target=spec.target,
-        task=to_task(spec.task),
-        trainer=spec.trainer,
-        settings=_to_struct(dict(spec.settings)),
-        features=[_to_feature(feature) for feature in spec.features],
-        holdout_fraction=spec.holdout_fraction,
-        seed=spec.seed,
-        labels=spec.labels,
-        stage=job.stage,
-        progress_percent=job.progress_percent,
-        attempt=job.attempt,
-        model_version=version_name(model_id, number) if number else "",
-        fault=to_fault(job.fault) if job.fault else None,
-        metrics=to_metrics(job.metrics),
-        uid=job.uid,
-        etag=job.etag,
-        create_time=to_timestamp(job.create_time),
-        start_time=to_timestamp(job.start_time),
-        end_time=to_timestamp(job.end_time),
-        update_time=to_timestamp(job.update_time),
-    )
-
-
-def _to_struct(values: dict[str, Any]) -> Struct:
-    struct = Struct()
-    struct.update(values)
-    return struct
-
-
-def _to_feature(feature: FeatureColumn) -> pb.Feature:
-    return pb.Feature(column=feature.column, role=to_role(feature.role))
-
-
-def to_event(event: JobEvent) -> pb.WatchTrainingJobResponse:
-    """Write something that happened to a job."""
-    return pb.WatchTrainingJobResponse(
-        sequence=event.sequence,
-        event_time=to_timestamp(event.event_time),
-        state=pb.TrainingJob.State.Value(f"STATE_{event.state}"),
-        stage=event.stage,
-        progress_percent=event.progress_percent,
-        message=event.message,
-        attempt=event.attempt,
-    )
-
-
-def to_trainer(trainer: TrainerSpec) -> pb.Trainer:
-    """Write what can be trained."""
-    return pb.Trainer(
-        id=trainer.id,
-        description=trainer.description,
-        tasks=[to_task(task) for task in trainer.tasks],
-        settings_schema=_to_struct(trainer.settings.model_json_schema()),
     )

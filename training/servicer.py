@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
+
 from modelyard.training.v1 import datasets_pb2 as tables_rpc
 from modelyard.training.v1 import datasets_pb2_grpc as tables_stubs
 from modelyard.training.v1 import training_pb2 as rpc
@@ -16,17 +18,11 @@ from registry.transactions import Sessions, begin
 from registry.uploads import split_upload
 from training import datasets, jobs, names
 from training.catalog import TRAINERS
+from training.findings import finding_of
 from training.followers import JobFollowers
-from training.messages import (
-    dataset_draft,
-    format_of,
-    job_spec,
-    to_dataset,
-    to_dataset_version,
-    to_event,
-    to_job,
-    to_trainer,
-)
+from training.job import JobBounds
+from training.job_messages import job_spec, to_event, to_finding, to_job, to_trainer
+from training.messages import dataset_draft, format_of, to_dataset, to_dataset_version
 from training.table_uploads import TableUploads
 
 
@@ -117,11 +113,13 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     Args:
         sessions: Opens transactions.
         followers: Wakes those who follow a job.
+        bounds: What a job may ask for at most.
     """
 
-    def __init__(self, sessions: Sessions, followers: JobFollowers) -> None:
+    def __init__(self, sessions: Sessions, followers: JobFollowers, bounds: JobBounds) -> None:
         self._sessions = sessions
         self._followers = followers
+        self._bounds = bounds
 
     async def CreateTrainingJob(
         self, request: rpc.CreateTrainingJobRequest, context: Any
@@ -132,7 +130,7 @@ class TrainingServicer(stubs.TrainingServiceServicer):
             job = await do_once(
                 session,
                 request_key("CreateTrainingJob", request),
-                lambda: jobs.create_job(session, request.training_job_id, spec),
+                lambda: jobs.create_job(session, request.training_job_id, spec, self._bounds),
                 lambda job: job.job_id,
                 lambda job_id: jobs.get_job(session, job_id),
             )
@@ -158,6 +156,21 @@ class TrainingServicer(stubs.TrainingServiceServicer):
             training_jobs=[to_job(job) for job in shown], next_page_token=token
         )
 
+    async def ValidateTrainingJob(
+        self, request: rpc.ValidateTrainingJobRequest, context: Any
+    ) -> rpc.ValidateTrainingJobResponse:
+        """Say what would fail, before any training."""
+        try:
+            spec = job_spec(request.training_job)
+        except FieldInvalid as error:
+            # What can't be read can't be checked any further.
+            return rpc.ValidateTrainingJobResponse(
+                findings=[to_finding(finding_of(error, "training_job"))]
+            )
+        async with begin(self._sessions) as session:
+            findings = await jobs.validate_job(session, spec, self._bounds)
+        return rpc.ValidateTrainingJobResponse(findings=[to_finding(it) for it in findings])
+
     async def CancelTrainingJob(
         self, request: rpc.CancelTrainingJobRequest, context: Any
     ) -> rpc.TrainingJob:
@@ -165,6 +178,23 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         job_id = names.job_id_of(request.name, "name")
         async with begin(self._sessions) as session:
             return to_job(await jobs.cancel_job(session, job_id))
+
+    async def DeleteTrainingJob(self, request: rpc.DeleteTrainingJobRequest, context: Any) -> Empty:
+        """Remove a job that has ended."""
+        job_id = names.job_id_of(request.name, "name")
+
+        async def delete() -> None:
+            await jobs.delete_job(session, job_id, request.etag)
+
+        async with begin(self._sessions, validate_only=request.validate_only) as session:
+            await do_once(
+                session,
+                request_key("DeleteTrainingJob", request),
+                delete,
+                lambda _: job_id,
+                _find_nothing,
+            )
+        return Empty()
 
     async def WatchTrainingJob(
         self, request: rpc.WatchTrainingJobRequest, context: Any
@@ -181,3 +211,7 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     ) -> rpc.ListTrainersResponse:
         """List what can be trained."""
         return rpc.ListTrainersResponse(trainers=[to_trainer(t) for t in TRAINERS.values()])
+
+
+async def _find_nothing(_: str) -> None:
+    """Find what a deletion left, for its repeat."""

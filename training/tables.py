@@ -27,6 +27,7 @@ from registry.tables import (
 )
 from training.columns import Column
 from training.fitting import FeatureColumn
+from training.promotion import OnSuccess, PromotionOutcome
 
 
 class DatasetRow(Base):
@@ -105,6 +106,14 @@ class JobRow(Base):
     holdout_fraction: Mapped[float] = mapped_column(Float(53))
     seed: Mapped[int]
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
+    queue: Mapped[str] = mapped_column(server_default="default")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    # Of these three, 0 is the operator's bound.
+    memory_mb: Mapped[int] = mapped_column(server_default="0")
+    seconds: Mapped[float] = mapped_column(Float(53), server_default="0")
+    max_attempts: Mapped[int] = mapped_column(server_default="0")
+    on_success: Mapped[OnSuccess] = mapped_column(AsJson(OnSuccess), server_default="{}")
+    promotion: Mapped[PromotionOutcome | None] = mapped_column(AsJson(PromotionOutcome))
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")
     # Fences: what a worker writes counts only while this is still the attempt it claimed.
@@ -141,3 +150,7 @@ class JobEventRow(Base):
     progress_percent: Mapped[int]
     message: Mapped[str]
     attempt: Mapped[int]
+    level: Mapped[str] = mapped_column(server_default="INFO")
+    metrics: Mapped[tuple[Metric, ...]] = mapped_column(
+        AsJson(tuple[Metric, ...]), server_default="[]"
+    )

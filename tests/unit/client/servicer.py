@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 import grpc
+from google.protobuf.empty_pb2 import Empty
 
 from modelyard.inference.v1 import inference_pb2 as inference
 from modelyard.inference.v1 import inference_pb2_grpc
@@ -231,6 +232,20 @@ class Training(training_pb2_grpc.TrainingServiceServicer):
         self.yard.enter("ListTrainingJobs", request, context)
         items, token = page([*self.yard.jobs.values()], request.page_size, request.page_token)
         return training.ListTrainingJobsResponse(training_jobs=items, next_page_token=token)
+
+    def ValidateTrainingJob(
+        self, request: training.ValidateTrainingJobRequest, context: Context
+    ) -> training.ValidateTrainingJobResponse:
+        self.yard.enter("ValidateTrainingJob", request, context)
+        return training.ValidateTrainingJobResponse(findings=self.yard.findings)
+
+    def DeleteTrainingJob(
+        self, request: training.DeleteTrainingJobRequest, context: Context
+    ) -> Empty:
+        self.yard.enter("DeleteTrainingJob", request, context)
+        find(context, self.yard.jobs, request.name)
+        del self.yard.jobs[request.name]
+        return Empty()
 
     def CancelTrainingJob(
         self, request: training.CancelTrainingJobRequest, context: Context

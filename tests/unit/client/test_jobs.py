@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import grpc
 import pytest
 
@@ -6,14 +8,20 @@ from modelyard import (
     AsyncClient,
     Client,
     DatasetVersion,
+    Finding,
     ModelyardError,
+    OnSuccess,
+    PromotionGate,
     TrainingEvent,
     TrainingJob,
+    training_job,
 )
 from modelyard.registry.v1.resources_pb2 import TASK_CLASSIFICATION, TensorSpec
 from modelyard.training.v1.training_pb2 import (
     CreateTrainingJobRequest,
+    DeleteTrainingJobRequest,
     Feature,
+    ValidateTrainingJobRequest,
     WatchTrainingJobRequest,
 )
 from tests.unit.client.yard import Yard, failing
@@ -132,3 +140,29 @@ async def test_jobs_and_trainers_can_be_found_and_jobs_cancelled(client: AsyncCl
     assert await client.get_training_job("job-2") == jobs[1]
     assert (await client.cancel_training_job(jobs[0])).state == TrainingJob.STATE_CANCELLING
     assert [it.id for it in await client.list_trainers()] == ["random-forest"]
+
+
+async def test_a_job_is_checked_and_deleted(client: AsyncClient, yard: Yard) -> None:
+    gate = OnSuccess(promote=PromotionGate(metric="rmse", min_improvement=0.5))
+    wanted = training_job(
+        "m",
+        "d",
+        "y",
+        queue="nightly",
+        priority=3,
+        memory_mb=64,
+        time=timedelta(seconds=90),
+        max_attempts=2,
+        on_success=gate,
+    )
+    yard.findings = [Finding(field="training_job.target", reason="TARGET_NOT_FOUND")]
+    assert await client.validate_training_job(wanted) == yard.findings
+    (asked,) = yard.asked(ValidateTrainingJobRequest)
+    assert (asked.training_job.queue, asked.training_job.priority) == ("nightly", 3)
+    assert asked.training_job.limits.time.seconds == 90
+    assert asked.training_job.on_success == gate
+    job = await client.create_training_job(wanted, "mine")
+    assert yard.asked(CreateTrainingJobRequest)[0].training_job_id == "mine"
+    await client.delete_training_job(job, "seen")
+    assert yard.jobs == {}
+    assert yard.asked(DeleteTrainingJobRequest)[0].etag == "seen"

@@ -8,12 +8,19 @@ messages of the contract; a prediction is a `Prediction`; every failure is a
 from modelyard.client import AsyncClient, Client
 from modelyard.error import FieldViolation, ModelyardError
 from modelyard.inferences import ModelMetadata
+from modelyard.job_options import JobOptions, training_job
 from modelyard.jobs import TrainingEvent
 from modelyard.names import last_id
 from modelyard.prediction import Inference, Prediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
-from modelyard.training.v1.training_pb2 import Trainer, TrainingJob
+from modelyard.training.v1.training_pb2 import (
+    Finding,
+    OnSuccess,
+    PromotionGate,
+    Trainer,
+    TrainingJob,
+)
 
 __all__ = [
     "Artifact",
@@ -22,15 +29,20 @@ __all__ = [
     "Dataset",
     "DatasetVersion",
     "FieldViolation",
+    "Finding",
     "Inference",
+    "JobOptions",
     "Model",
     "ModelAlias",
     "ModelMetadata",
     "ModelVersion",
     "ModelyardError",
+    "OnSuccess",
     "Prediction",
+    "PromotionGate",
     "Trainer",
     "TrainingEvent",
     "TrainingJob",
     "last_id",
+    "training_job",
 ]

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from modelyard.commands.panels import grid, metrics_table, moment
 from modelyard.names import last_id
-from modelyard.training.v1.training_pb2 import TrainingJob
+from modelyard.training.v1.training_pb2 import PromotionOutcome, TrainingJob
 
 
 def jobs_table(jobs: Sequence[TrainingJob]) -> Table:
@@ -34,8 +34,14 @@ def job_panel(job: TrainingJob) -> Panel:
     lines.append(f"trains {job.model} on {job.dataset_version}, target {job.target}")
     settings = [f"{key}={_words(value)}" for key, value in sorted(dict(job.settings).items())]
     lines.append(f"trainer {', '.join([job.trainer or 'chosen by the server', *settings])}")
+    lines.append(
+        f"queue {job.queue}, priority {job.priority}, attempt {job.attempt}; may use"
+        f" {job.limits.memory_mb} MiB and {job.limits.time.ToTimedelta()}"
+    )
     if job.model_version:
         lines.append(f"made {job.model_version}")
+    if job.HasField("promotion"):
+        lines.append(_promotion_words(job.promotion))
     parts: list[RenderableType] = [escape(line) for line in lines]
     if job.HasField("fault"):
         parts.append(f"[red]{escape(job.fault.reason)}: {escape(job.fault.message)}[/]")
@@ -47,6 +53,11 @@ def job_panel(job: TrainingJob) -> Panel:
 def job_state(job: TrainingJob) -> str:
     """Return a job's state as a word."""
     return TrainingJob.State.Name(job.state).removeprefix("STATE_").lower()
+
+
+def _promotion_words(outcome: PromotionOutcome) -> str:
+    moved = "points to it" if outcome.moved else "stays"
+    return f"alias {outcome.alias} {moved}: {outcome.message} ({outcome.reason})"
 
 
 def _times(job: TrainingJob) -> str:

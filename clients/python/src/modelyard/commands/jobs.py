@@ -7,6 +7,7 @@ import typer
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.job_panels import job_panel, job_state, jobs_table
 from modelyard.commands.session import Session
+from modelyard.names import job_name
 
 Job = Annotated[str, typer.Argument(help="The job's id or name.")]
 
@@ -35,3 +36,10 @@ def cancel_job(session: Session, job: Job) -> None:
     session.answer(found, f"{found.name} is {job_state(found)}")
     if job_state(found) == "cancelling":
         session.note(f"{watch_command(found)} follows it to its end")
+
+
+def delete_job(session: Session, job: Job) -> None:
+    """Remove a job that has ended, with its events; its version stays."""
+    session.client.delete_training_job(job)
+    name = job_name(job)
+    session.answer({"name": name}, f"{name} is deleted")

@@ -1,12 +1,16 @@
 """`modelyard train`."""
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import typer
 
+from modelyard.commands.findings import show_findings
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.session import Session
+from modelyard.job_options import training_job
+from modelyard.training.v1.training_pb2 import OnSuccess, PromotionGate
 
 
 def train(  # noqa: PLR0913  a command has as many parameters as options
@@ -28,12 +32,28 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         float, typer.Option(help="The part of the rows kept for evaluation; 0 is 0.2.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Seeds everything random.")] = 0,
+    queue: Annotated[str, typer.Option(help="The queue; `default` when not given.")] = "",
+    priority: Annotated[int, typer.Option(help="The larger ones begin first.")] = 0,
+    memory_mb: Annotated[int, typer.Option(help="MiB that the fit may use.")] = 0,
+    seconds: Annotated[float, typer.Option(help="How long the fit may take.")] = 0.0,
+    alias: Annotated[str, typer.Option(help="Point this alias to the version.")] = "",
+    promote_if: Annotated[
+        str,
+        typer.Option(
+            metavar="METRIC[:MINIMUM]",
+            help="Make the version the champion if it is better by that metric; `default` takes "
+            "the task's.",
+        ),
+    ] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would fail, and train nothing.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Whether to follow the job to its end.")
     ] = True,
 ) -> None:
     """Train a model on a dataset; follow the job, print metrics and the new version."""
-    job = session.client.train(
+    wanted = training_job(
         model,
         dataset,
         target,
@@ -42,13 +62,39 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         settings=dict(_setting(it) for it in settings or ()),
         holdout_fraction=holdout,
         seed=seed,
+        queue=queue,
+        priority=priority,
+        memory_mb=memory_mb,
+        time=timedelta(seconds=seconds),
+        on_success=_on_success(alias, promote_if),
     )
+    if check:
+        show_findings(session, session.client.validate_training_job(wanted))
+        return
+    job = session.client.create_training_job(wanted)
     session.note(f"{job.name} trains {model} on {job.dataset_version}")
     if wait:
         finish(session, follow(session, job))
     else:
         session.answer({"training_job": job, "model_version": None}, job.name)
         session.note(f"{watch_command(job)} follows it")
+
+
+def _on_success(alias: str, promote_if: str) -> OnSuccess | None:
+    if alias and promote_if:
+        raise typer.BadParameter("either --alias or --promote-if", param_hint="--promote-if")
+    if not promote_if:
+        return OnSuccess(alias=alias) if alias else None
+    metric, _, minimum = promote_if.partition(":")
+    try:
+        gate = PromotionGate(
+            metric="" if metric == "default" else metric, min_improvement=float(minimum or 0)
+        )
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{promote_if}' is not METRIC or METRIC:MINIMUM", param_hint="--promote-if"
+        ) from None
+    return OnSuccess(promote=gate)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -24,12 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from modelyard.registry.v1 import resources_pb2 as modelyard_dot_registry_dot_v1_dot_resources__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\x9d\n\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"[\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\"\x88\x01\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xe0\x01\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer2\xb2\x05\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$modelyard/training/v1/training.proto\x12\x15modelyard.training.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%modelyard/registry/v1/resources.proto\"\x9c\x0c\n\x0bTrainingJob\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12=\n\x05state\x18\x02 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.StateB\x04\xe2\x41\x01\x03\x12+\n\x05model\x18\x03 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13modelyard.dev/Model\x12>\n\x0f\x64\x61taset_version\x18\x04 \x01(\tB%\xe2\x41\x01\x02\xfa\x41\x1e\n\x1cmodelyard.dev/DatasetVersion\x12\x14\n\x06target\x18\x05 \x01(\tB\x04\xe2\x41\x01\x02\x12/\n\x04task\x18\x06 \x01(\x0e\x32\x1b.modelyard.registry.v1.TaskB\x04\xe2\x41\x01\x01\x12\x15\n\x07trainer\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12/\n\x08settings\x18\x08 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x01\x12\x36\n\x08\x66\x65\x61tures\x18\t \x03(\x0b\x32\x1e.modelyard.training.v1.FeatureB\x04\xe2\x41\x01\x01\x12\x1e\n\x10holdout_fraction\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x12\n\x04seed\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x44\n\x06labels\x18\x0c \x03(\x0b\x32..modelyard.training.v1.TrainingJob.LabelsEntryB\x04\xe2\x41\x01\x01\x12\x13\n\x05stage\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10progress_percent\x18\x0e \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07\x61ttempt\x18\x0f \x01(\x05\x42\x04\xe2\x41\x01\x03\x12:\n\rmodel_version\x18\x10 \x01(\tB#\xe2\x41\x01\x03\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersion\x12\x31\n\x05\x66\x61ult\x18\x11 \x01(\x0b\x32\x1c.modelyard.registry.v1.FaultB\x04\xe2\x41\x01\x03\x12\x34\n\x07metrics\x18\x12 \x03(\x0b\x32\x1d.modelyard.registry.v1.MetricB\x04\xe2\x41\x01\x03\x12\x11\n\x03uid\x18\x13 \x01(\tB\x04\xe2\x41\x01\x03\x12\x12\n\x04\x65tag\x18\x14 \x01(\tB\x04\xe2\x41\x01\x01\x12\x35\n\x0b\x63reate_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05queue\x18\x32 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08priority\x18\x33 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x36\n\x06limits\x18\x34 \x01(\x0b\x32 .modelyard.training.v1.JobLimitsB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cmax_attempts\x18\x35 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12:\n\non_success\x18\x36 \x01(\x0b\x32 .modelyard.training.v1.OnSuccessB\x04\xe2\x41\x01\x01\x12@\n\tpromotion\x18\x37 \x01(\x0b\x32\'.modelyard.training.v1.PromotionOutcomeB\x04\xe2\x41\x01\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x95\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_QUEUED\x10\x01\x12\x11\n\rSTATE_RUNNING\x10\x02\x12\x14\n\x10STATE_CANCELLING\x10\x03\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n\x0cSTATE_FAILED\x10\x05\x12\x13\n\x0fSTATE_CANCELLED\x10\x06:V\xea\x41S\n\x19modelyard.dev/TrainingJob\x12\x1btrainingJobs/{training_job}*\x0ctrainingJobs2\x0btrainingJob\"S\n\tJobLimits\x12\x17\n\tmemory_mb\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12-\n\x04time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"k\n\tOnSuccess\x12\x15\n\x05\x61lias\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01H\x00\x12=\n\x07promote\x18\x02 \x01(\x0b\x32$.modelyard.training.v1.PromotionGateB\x04\xe2\x41\x01\x01H\x00\x42\x08\n\x06\x61\x63tion\"D\n\rPromotionGate\x12\x14\n\x06metric\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0fmin_improvement\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x01\"\xe2\x01\n\x10PromotionOutcome\x12\r\n\x05moved\x18\x01 \x01(\x08\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06metric\x18\x05 \x01(\t\x12\x12\n\x05value\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0e\x63hampion_value\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x31\n\x08\x63hampion\x18\x08 \x01(\tB\x1f\xfa\x41\x1c\n\x1amodelyard.dev/ModelVersionB\x08\n\x06_valueB\x11\n\x0f_champion_value\"[\n\x07\x46\x65\x61ture\x12\x14\n\x06\x63olumn\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x04role\x18\x02 \x01(\x0e\x32&.modelyard.registry.v1.TensorSpec.RoleB\x04\xe2\x41\x01\x01\"\x88\x01\n\x07Trainer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12*\n\x05tasks\x18\x03 \x03(\x0e\x32\x1b.modelyard.registry.v1.Task\x12\x30\n\x0fsettings_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xb0\x01\n\x18\x43reateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\x12\x1d\n\x0ftraining_job_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"I\n\x15GetTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"L\n\x17ListTrainingJobsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"n\n\x18ListTrainingJobsResponse\x12\x39\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\".modelyard.training.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x1aValidateTrainingJobRequest\x12>\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\".modelyard.training.v1.TrainingJobB\x04\xe2\x41\x01\x02\"O\n\x1bValidateTrainingJobResponse\x12\x30\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Finding\"\xec\x01\n\x07\x46inding\x12\x39\n\x08severity\x18\x01 \x01(\x0e\x32\'.modelyard.training.v1.Finding.Severity\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0breplacement\x18\x05 \x01(\t\"a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x12\n\x0eSEVERITY_ERROR\x10\x03\"\x97\x01\n\x18\x44\x65leteTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"L\n\x18\x43\x61ncelTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\"i\n\x17WatchTrainingJobRequest\x12\x30\n\x04name\x18\x01 \x01(\tB\"\xe2\x41\x01\x02\xfa\x41\x1b\n\x19modelyard.dev/TrainingJob\x12\x1c\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\"\xbb\x03\n\x18WatchTrainingJobResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nevent_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.modelyard.training.v1.TrainingJob.State\x12\r\n\x05stage\x18\x04 \x01(\t\x12\x18\n\x10progress_percent\x18\x05 \x01(\x05\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\x05\x12\x44\n\x05level\x18\n \x01(\x0e\x32\x35.modelyard.training.v1.WatchTrainingJobResponse.Level\x12.\n\x07metrics\x18\x0b \x03(\x0b\x32\x1d.modelyard.registry.v1.Metric\"c\n\x05Level\x12\x15\n\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLEVEL_DEBUG\x10\x01\x12\x0e\n\nLEVEL_INFO\x10\x02\x12\x11\n\rLEVEL_WARNING\x10\x03\x12\x0f\n\x0bLEVEL_ERROR\x10\x04\"\x15\n\x13ListTrainersRequest\"H\n\x14ListTrainersResponse\x12\x30\n\x08trainers\x18\x01 \x03(\x0b\x32\x1e.modelyard.training.v1.Trainer2\x94\x07\n\x0fTrainingService\x12h\n\x11\x43reateTrainingJob\x12/.modelyard.training.v1.CreateTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12g\n\x0eGetTrainingJob\x12,.modelyard.training.v1.GetTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\"\x03\x90\x02\x01\x12x\n\x10ListTrainingJobs\x12..modelyard.training.v1.ListTrainingJobsRequest\x1a/.modelyard.training.v1.ListTrainingJobsResponse\"\x03\x90\x02\x01\x12\x81\x01\n\x13ValidateTrainingJob\x12\x31.modelyard.training.v1.ValidateTrainingJobRequest\x1a\x32.modelyard.training.v1.ValidateTrainingJobResponse\"\x03\x90\x02\x01\x12h\n\x11\x43\x61ncelTrainingJob\x12/.modelyard.training.v1.CancelTrainingJobRequest\x1a\".modelyard.training.v1.TrainingJob\x12\\\n\x11\x44\x65leteTrainingJob\x12/.modelyard.training.v1.DeleteTrainingJobRequest\x1a\x16.google.protobuf.Empty\x12z\n\x10WatchTrainingJob\x12..modelyard.training.v1.WatchTrainingJobRequest\x1a/.modelyard.training.v1.WatchTrainingJobResponse\"\x03\x90\x02\x01\x30\x01\x12l\n\x0cListTrainers\x12*.modelyard.training.v1.ListTrainersRequest\x1a+.modelyard.training.v1.ListTrainersResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -86,8 +88,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGJOB'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
   _globals['_TRAININGJOB'].fields_by_name['update_time']._loaded_options = None
   _globals['_TRAININGJOB'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
+  _globals['_TRAININGJOB'].fields_by_name['queue']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['queue']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['priority']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['priority']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['limits']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['limits']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['max_attempts']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['max_attempts']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['on_success']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['on_success']._serialized_options = b'\342A\001\001'
+  _globals['_TRAININGJOB'].fields_by_name['promotion']._loaded_options = None
+  _globals['_TRAININGJOB'].fields_by_name['promotion']._serialized_options = b'\342A\001\003'
   _globals['_TRAININGJOB']._loaded_options = None
   _globals['_TRAININGJOB']._serialized_options = b'\352AS\n\031modelyard.dev/TrainingJob\022\033trainingJobs/{training_job}*\014trainingJobs2\013trainingJob'
+  _globals['_JOBLIMITS'].fields_by_name['memory_mb']._loaded_options = None
+  _globals['_JOBLIMITS'].fields_by_name['memory_mb']._serialized_options = b'\342A\001\001'
+  _globals['_JOBLIMITS'].fields_by_name['time']._loaded_options = None
+  _globals['_JOBLIMITS'].fields_by_name['time']._serialized_options = b'\342A\001\001'
+  _globals['_ONSUCCESS'].fields_by_name['alias']._loaded_options = None
+  _globals['_ONSUCCESS'].fields_by_name['alias']._serialized_options = b'\342A\001\001'
+  _globals['_ONSUCCESS'].fields_by_name['promote']._loaded_options = None
+  _globals['_ONSUCCESS'].fields_by_name['promote']._serialized_options = b'\342A\001\001'
+  _globals['_PROMOTIONGATE'].fields_by_name['metric']._loaded_options = None
+  _globals['_PROMOTIONGATE'].fields_by_name['metric']._serialized_options = b'\342A\001\001'
+  _globals['_PROMOTIONGATE'].fields_by_name['min_improvement']._loaded_options = None
+  _globals['_PROMOTIONGATE'].fields_by_name['min_improvement']._serialized_options = b'\342A\001\001'
+  _globals['_PROMOTIONOUTCOME'].fields_by_name['champion']._loaded_options = None
+  _globals['_PROMOTIONOUTCOME'].fields_by_name['champion']._serialized_options = b'\372A\034\n\032modelyard.dev/ModelVersion'
   _globals['_FEATURE'].fields_by_name['column']._loaded_options = None
   _globals['_FEATURE'].fields_by_name['column']._serialized_options = b'\342A\001\002'
   _globals['_FEATURE'].fields_by_name['role']._loaded_options = None
@@ -106,6 +134,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTRAININGJOBSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
   _globals['_LISTTRAININGJOBSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTTRAININGJOBSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_VALIDATETRAININGJOBREQUEST'].fields_by_name['training_job']._loaded_options = None
+  _globals['_VALIDATETRAININGJOBREQUEST'].fields_by_name['training_job']._serialized_options = b'\342A\001\002'
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\033\n\031modelyard.dev/TrainingJob'
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_DELETETRAININGJOBREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
   _globals['_CANCELTRAININGJOBREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CANCELTRAININGJOBREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\033\n\031modelyard.dev/TrainingJob'
   _globals['_WATCHTRAININGJOBREQUEST'].fields_by_name['name']._loaded_options = None
@@ -116,38 +154,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRAININGSERVICE'].methods_by_name['GetTrainingJob']._serialized_options = b'\220\002\001'
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainingJobs']._loaded_options = None
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainingJobs']._serialized_options = b'\220\002\001'
+  _globals['_TRAININGSERVICE'].methods_by_name['ValidateTrainingJob']._loaded_options = None
+  _globals['_TRAININGSERVICE'].methods_by_name['ValidateTrainingJob']._serialized_options = b'\220\002\001'
   _globals['_TRAININGSERVICE'].methods_by_name['WatchTrainingJob']._loaded_options = None
   _globals['_TRAININGSERVICE'].methods_by_name['WatchTrainingJob']._serialized_options = b'\220\002\001'
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainers']._loaded_options = None
   _globals['_TRAININGSERVICE'].methods_by_name['ListTrainers']._serialized_options = b'\220\002\001'
-  _globals['_TRAININGJOB']._serialized_start=226
-  _globals['_TRAININGJOB']._serialized_end=1535
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1250
-  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1295
-  _globals['_TRAININGJOB_STATE']._serialized_start=1298
-  _globals['_TRAININGJOB_STATE']._serialized_end=1447
-  _globals['_FEATURE']._serialized_start=1537
-  _globals['_FEATURE']._serialized_end=1628
-  _globals['_TRAINER']._serialized_start=1631
-  _globals['_TRAINER']._serialized_end=1767
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=1770
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=1946
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=1948
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=2021
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=2023
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=2099
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=2101
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=2211
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=2213
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=2289
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=2291
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=2396
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=2399
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=2623
-  _globals['_LISTTRAINERSREQUEST']._serialized_start=2625
-  _globals['_LISTTRAINERSREQUEST']._serialized_end=2646
-  _globals['_LISTTRAINERSRESPONSE']._serialized_start=2648
-  _globals['_LISTTRAINERSRESPONSE']._serialized_end=2720
-  _globals['_TRAININGSERVICE']._serialized_start=2723
-  _globals['_TRAININGSERVICE']._serialized_end=3413
+  _globals['_TRAININGJOB']._serialized_start=287
+  _globals['_TRAININGJOB']._serialized_end=1851
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_start=1566
+  _globals['_TRAININGJOB_LABELSENTRY']._serialized_end=1611
+  _globals['_TRAININGJOB_STATE']._serialized_start=1614
+  _globals['_TRAININGJOB_STATE']._serialized_end=1763
+  _globals['_JOBLIMITS']._serialized_start=1853
+  _globals['_JOBLIMITS']._serialized_end=1936
+  _globals['_ONSUCCESS']._serialized_start=1938
+  _globals['_ONSUCCESS']._serialized_end=2045
+  _globals['_PROMOTIONGATE']._serialized_start=2047
+  _globals['_PROMOTIONGATE']._serialized_end=2115
+  _globals['_PROMOTIONOUTCOME']._serialized_start=2118
+  _globals['_PROMOTIONOUTCOME']._serialized_end=2344
+  _globals['_FEATURE']._serialized_start=2346
+  _globals['_FEATURE']._serialized_end=2437
+  _globals['_TRAINER']._serialized_start=2440
+  _globals['_TRAINER']._serialized_end=2576
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=2579
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=2755
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=2757
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=2830
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=2832
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=2908
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=2910
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=3020
+  _globals['_VALIDATETRAININGJOBREQUEST']._serialized_start=3022
+  _globals['_VALIDATETRAININGJOBREQUEST']._serialized_end=3114
+  _globals['_VALIDATETRAININGJOBRESPONSE']._serialized_start=3116
+  _globals['_VALIDATETRAININGJOBRESPONSE']._serialized_end=3195
+  _globals['_FINDING']._serialized_start=3198
+  _globals['_FINDING']._serialized_end=3434
+  _globals['_FINDING_SEVERITY']._serialized_start=3337
+  _globals['_FINDING_SEVERITY']._serialized_end=3434
+  _globals['_DELETETRAININGJOBREQUEST']._serialized_start=3437
+  _globals['_DELETETRAININGJOBREQUEST']._serialized_end=3588
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=3590
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=3666
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=3668
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=3773
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=3776
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=4219
+  _globals['_WATCHTRAININGJOBRESPONSE_LEVEL']._serialized_start=4120
+  _globals['_WATCHTRAININGJOBRESPONSE_LEVEL']._serialized_end=4219
+  _globals['_LISTTRAINERSREQUEST']._serialized_start=4221
+  _globals['_LISTTRAINERSREQUEST']._serialized_end=4242
+  _globals['_LISTTRAINERSRESPONSE']._serialized_start=4244
+  _globals['_LISTTRAINERSRESPONSE']._serialized_end=4316
+  _globals['_TRAININGSERVICE']._serialized_start=4319
+  _globals['_TRAININGSERVICE']._serialized_end=5235
 # @@protoc_insertion_point(module_scope)
