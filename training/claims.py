@@ -21,6 +21,7 @@ from training.jobs import add_event, change_state, end_row, entry_of, find_row, 
 from training.queue import SCHEMA, Entry, enqueue
 from training.states import JobState
 from training.tables import JobRow
+from training.trials import keep_trial
 
 # The queue library's table of entries, as far as it is read here.
 _ENTRIES = table("procrastinate_jobs", column("queueing_lock"), column("status"), schema=SCHEMA)
@@ -100,7 +101,11 @@ async def record_progress(session: AsyncSession, job: Job, progress: FitProgress
     row = await _claimed_row(session, job)
     row.stage = progress.stage[:63]
     row.progress_percent = max(row.progress_percent, min(progress.percent, 100))
-    await add_event(session, row, progress.message, progress.level, progress.metrics)
+    if progress.trial:
+        await keep_trial(session, row, progress.trial)
+    await add_event(
+        session, row, progress.message, progress.level, progress.metrics, progress.trial
+    )
 
 
 async def record_line(session: AsyncSession, job: Job, line: str) -> None:

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
-from registry.reports import Fault, ParityReport
+from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Signature
 from training.contest import Contender, hold_contest
 from training.edge_rows import make_edge_rows
@@ -46,6 +46,7 @@ from training.ingest import profile_table, read_table
 from training.parity import Parity, open_session, predict
 from training.plan import Examples, Plan, Report, make_plan, take_examples
 from training.refusal import FitRefused
+from training.search.search import keep_rising, search_plan
 from training.trainers import FAMILIES
 
 _LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy", "polars")
@@ -78,6 +79,9 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
     plan = make_plan(request, table)
     examples = take_examples(request, plan, frame, table, report)
+    if request.search:
+        report = keep_rising(report)
+        plan = search_plan(request.search, plan, examples, _fit_and_measure, report)
     pipeline = _fit_pipeline(plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
@@ -117,6 +121,12 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         artifacts=(MODEL_FILE, golden_rows.ARTIFACT_ID),
         contest=contest,
     )
+
+
+def _fit_and_measure(plan: Plan, examples: Examples) -> tuple[Metric, ...]:
+    """Fit one trial of a search, quietly."""
+    pipeline = _fit_pipeline(plan, examples, lambda _: None)
+    return measure(pipeline, *examples.select(examples.split.holdout), plan.task)
 
 
 def _fit_pipeline(plan: Plan, examples: Examples, report: Report) -> Any:

@@ -1,6 +1,6 @@
 """Fits one job in a child process: what it is given, what it says meanwhile, what comes out."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +13,7 @@ from training.fitting import CHAMPION_FILE, FitOutcome, FitProgress, FitRequest
 from training.job import Job, JobSpec
 from training.job_writes import JobWrites
 from training.runner_parts import RunnerParts
+from training.search.spec import SearchRequest, Trial
 
 _PROGRESS = TypeAdapter(FitProgress)
 _MOST_FOREIGN_LINES = 200
@@ -30,6 +31,21 @@ class AttemptLost(Exception):
         self.fault = fault
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an attempt needs from the database.
+
+    Attributes:
+        table: What to learn from.
+        champion: What to compare with, if that is asked for.
+        finished: The trials that ended in earlier attempts.
+    """
+
+    table: DatasetVersion
+    champion: Champion | None = None
+    finished: tuple[Trial, ...] = ()
+
+
 class Fitter:
     """Fits jobs.
 
@@ -42,21 +58,18 @@ class Fitter:
         self._parts = parts
         self._writes = writes
 
-    async def fit(
-        self, job: Job, table: DatasetVersion, champion: Champion | None, folder: Path
-    ) -> FitOutcome:
+    async def fit(self, job: Job, inputs: Inputs, folder: Path) -> FitOutcome:
         """Fit in a child; what goes wrong there is the outcome, not an error here.
 
         Args:
             job: The job, claimed.
-            table: What to learn from.
-            champion: What to compare with, if that is asked for.
+            inputs: What it needs from the database.
             folder: An empty folder; the files of the version are there afterwards.
 
         Raises:
             AttemptLost: The child was killed from outside.
         """
-        request = await self._prepare(job.spec, table, champion, folder)
+        request = await self._prepare(job.spec, inputs, folder)
         limits = _limits_of(job.spec, self._parts.limits)
         lines = _Lines(job, self._writes)
         outcome = await self._parts.children.ask(
@@ -70,9 +83,8 @@ class Fitter:
         message = f"the fit did not end well: {outcome.message}{advice}"
         return FitOutcome(fault=Fault(outcome.reason, message))
 
-    async def _prepare(
-        self, spec: JobSpec, table: DatasetVersion, champion: Champion | None, folder: Path
-    ) -> FitRequest:
+    async def _prepare(self, spec: JobSpec, inputs: Inputs, folder: Path) -> FitRequest:
+        table, champion = inputs.table, inputs.champion
         assert table.format
         path = folder / f"table.{table.format}"
         await self._parts.store.copy_to(table.stored.sha256, path)
@@ -89,6 +101,7 @@ class Fitter:
             holdout_fraction=spec.holdout_fraction,
             seed=spec.seed,
             rival=champion.rival if champion else None,
+            search=SearchRequest(spec.search, inputs.finished) if spec.search else None,
         )
 
 

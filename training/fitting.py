@@ -14,6 +14,7 @@ from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Role, Signature, Task
 from training.columns import TableFormat
 from training.promotion import Contest
+from training.search.spec import SearchRequest, Trial
 
 MODEL_FILE = "model.onnx"
 CHAMPION_FILE = "champion.onnx"
@@ -59,6 +60,7 @@ class FitRequest:
         holdout_fraction: The part of the rows kept for evaluation, in (0, 1).
         seed: Seeds everything random.
         rival: The champion to compare with, if that is asked for.
+        search: The settings to search for, if that is asked for.
     """
 
     table_path: str
@@ -71,6 +73,7 @@ class FitRequest:
     holdout_fraction: float = 0.2
     seed: int = 0
     rival: Rival | None = None
+    search: SearchRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,12 @@ class FitProgress:
     """One line of a fit's standard output.
 
     Attributes:
-        stage: One of read, split, fit, evaluate, export, compare, parity.
+        stage: One of read, split, search, fit, evaluate, export, compare, parity.
         percent: How far the fit is, 0 to 100, never falling.
         message: For people.
         level: What kind of line it is.
         metrics: What was measured.
+        trial: The trial of a search that it tells of.
     """
 
     stage: str
@@ -90,6 +94,7 @@ class FitProgress:
     message: str
     level: Level = Level.INFO
     metrics: tuple[Metric, ...] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)

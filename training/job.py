@@ -10,6 +10,7 @@ from registry.reports import Fault, Metric
 from registry.signature import Task
 from training.fitting import FeatureColumn, Level
 from training.promotion import OnSuccess, PromotionOutcome
+from training.search.spec import SearchSpec, Trial
 from training.states import JobState
 
 DEFAULT_QUEUE = "default"
@@ -52,6 +53,7 @@ class JobSpec:
         seconds: Of a fit; 0 is the operator's bound.
         max_attempts: How many attempts may end by no fault of the job; 0 is the bound.
         on_success: What becomes of the version.
+        search: The settings to search for.
     """
 
     model_id: str
@@ -71,6 +73,7 @@ class JobSpec:
     seconds: float = 0.0
     max_attempts: int = 0
     on_success: OnSuccess = field(default_factory=OnSuccess)
+    search: SearchSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +111,4 @@ class JobEvent:
     attempt: int
     level: Level
     metrics: tuple[Metric, ...]
+    trial: Trial | None

@@ -14,6 +14,7 @@ from training import catalog
 from training.findings import Finding, Severity, finding_of
 from training.job import JobBounds, JobSpec
 from training.promotion import METRICS, is_legal_improvement
+from training.search.checks import find_search_faults
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
 
@@ -87,6 +88,7 @@ def _find_illegal(
     yield from _find_wrong_names(spec)
     yield from _find_wrong_bounds(spec, bounds)
     yield from _find_wrong_gate(spec)
+    yield from find_search_faults(spec)
 
 
 def _find_wrong_columns(spec: JobSpec, columns: list[str]) -> Iterator[Finding]:

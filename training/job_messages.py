@@ -1,8 +1,8 @@
 """Messages of training jobs to values and back; pure functions."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 from pydantic import JsonValue
@@ -17,6 +17,8 @@ from training.fitting import FeatureColumn
 from training.job import DEFAULT_QUEUE, Job, JobEvent, JobSpec
 from training.names import dataset_version_name, dataset_version_of, job_name
 from training.promotion import Gate, OnSuccess, PromotionOutcome
+from training.search.spec import Trial
+from training.search_messages import search_spec, seconds_of, to_duration, to_search, to_trial
 
 _DEFAULT_HOLDOUT = 0.2
 
@@ -50,14 +52,11 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         queue=message.queue or DEFAULT_QUEUE,
         priority=message.priority,
         memory_mb=message.limits.memory_mb,
-        seconds=_seconds_of(message.limits.time),
+        seconds=seconds_of(message.limits.time),
         max_attempts=message.max_attempts,
         on_success=_on_success_of(message.on_success),
+        search=search_spec(message.search) if message.HasField("search") else None,
     )
-
-
-def _seconds_of(duration: Duration) -> float:
-    return duration.seconds + duration.nanos / 1e9
 
 
 def _on_success_of(message: pb.OnSuccess) -> OnSuccess:
@@ -86,8 +85,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def to_job(job: Job) -> pb.TrainingJob:
-    """Write a job."""
+def to_job(job: Job, trials: Sequence[Trial] = ()) -> pb.TrainingJob:
+    """Write a job, with the trials of its search where they are shown."""
     spec = job.spec
     model_id, number = spec.model_id, job.version_number
     return pb.TrainingJob(
@@ -117,15 +116,13 @@ def to_job(job: Job) -> pb.TrainingJob:
         update_time=to_timestamp(job.update_time),
         queue=spec.queue,
         priority=spec.priority,
-        limits=pb.JobLimits(memory_mb=spec.memory_mb, time=_to_duration(spec.seconds)),
+        limits=pb.JobLimits(memory_mb=spec.memory_mb, time=to_duration(spec.seconds)),
         max_attempts=spec.max_attempts,
         on_success=_to_on_success(spec.on_success),
         promotion=_to_promotion(model_id, job.promotion) if job.promotion else None,
+        search=to_search(spec.search) if spec.search else None,
+        trials=[to_trial(trial) for trial in trials],
     )
-
-
-def _to_duration(seconds: float) -> Duration:
-    return Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9) % 10**9)
 
 
 def _to_on_success(wanted: OnSuccess) -> pb.OnSuccess | None:
@@ -184,6 +181,7 @@ def to_event(event: JobEvent) -> pb.WatchTrainingJobResponse:
         attempt=event.attempt,
         level=pb.WatchTrainingJobResponse.Level.Value(f"LEVEL_{event.level}"),
         metrics=to_metrics(event.metrics),
+        trial=to_trial(event.trial) if event.trial else None,
     )
 
 

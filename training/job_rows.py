@@ -28,6 +28,7 @@ def new_job_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row:
         seconds=spec.seconds,
         max_attempts=spec.max_attempts,
         on_success=spec.on_success,
+        search=spec.search,
         metrics=(),
         # Values of the database's making are needed before the row is read back.
         stage="",
@@ -85,6 +86,7 @@ def _spec(row: JobRow) -> JobSpec:
         seconds=row.seconds,
         max_attempts=row.max_attempts,
         on_success=row.on_success,
+        search=row.search,
     )
 
 
@@ -100,4 +102,5 @@ def event_of_row(row: JobEventRow) -> JobEvent:
         attempt=row.attempt,
         level=Level(row.level),
         metrics=row.metrics,
+        trial=row.trial,
     )

@@ -14,6 +14,7 @@ from training.claims import ClaimLost, ClaimTimes
 from training.fitting import FitProgress
 from training.job import Job
 from training.jobs import end_row
+from training.search.spec import TrialState
 from training.states import JobState
 
 _PAUSE_SECONDS = 0.5
@@ -34,7 +35,13 @@ class JobWrites:
         self._times = times
 
     async def record(self, job: Job, progress: FitProgress) -> None:
-        """Record progress, unless the database is away: the work is worth more than that."""
+        """Record progress, unless the database is away: the work is worth more than that.
+
+        A trial that ended is work: it is recorded as a result is.
+        """
+        if progress.trial and progress.trial.state is not TrialState.RUNNING:
+            await self.write(lambda session: claims.record_progress(session, job, progress))
+            return
         with suppress(*DATABASE_AWAY):
             async with begin(self._sessions) as session:
                 await claims.record_progress(session, job, progress)
@@ -73,7 +80,7 @@ class JobWrites:
         """Write a result; try again while the lease may hold: an hour's fit hangs on it.
 
         A commit whose answer was lost is safe: the second try finds the job ended, and
-        raises ClaimLost.
+        raises ClaimLost, or tells of the same trial once more.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + self._times.lease.total_seconds()

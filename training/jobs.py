@@ -26,8 +26,10 @@ from training.job import Job, JobBounds, JobEvent, JobSpec
 from training.job_checks import check_spec, fill_bounds, find_faults
 from training.job_rows import etag_of, event_of_row, job_of_row, new_job_row
 from training.queue import Entry, enqueue
+from training.search.spec import Trial
 from training.states import TRANSITIONS, JobState
 from training.tables import DatasetVersionRow, JobEventRow, JobRow
+from training.trials import delete_trials
 
 JOBS_CHANGED = "modelyard_jobs"
 """The channel on which every change of a job is announced, with its id."""
@@ -147,6 +149,7 @@ async def delete_job(session: AsyncSession, job_id: str, etag: str = "") -> None
             f"the training job {job_id!r} is {row.state}; cancel it before it is deleted",
             details=details,
         )
+    await delete_trials(session, row)
     await session.execute(delete(JobEventRow).where(JobEventRow.job_row == row.id))
     await session.delete(row)
     await announce(session, JOBS_CHANGED, job_id)
@@ -188,6 +191,7 @@ async def add_event(
     message: str,
     level: Level = Level.INFO,
     metrics: tuple[Metric, ...] = (),
+    trial: Trial | None = None,
 ) -> None:
     """Record what happened to a locked job, and announce it.
 
@@ -205,6 +209,7 @@ async def add_event(
             attempt=row.attempt,
             level=level,
             metrics=metrics,
+            trial=trial,
         )
         session.add(event)
     await session.flush()

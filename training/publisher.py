@@ -13,9 +13,9 @@ from registry.reports import Lineage
 from registry.version import Verdict, VersionDraft
 from registry.versions import register_version
 from training import claims
-from training.champions import Champion, settle_promotion
+from training.champions import settle_promotion
 from training.datasets import DatasetVersion
-from training.fitter import AttemptLost
+from training.fitter import AttemptLost, Inputs
 from training.fitting import FitOutcome, FitProgress
 from training.job import Job
 from training.job_writes import JobWrites
@@ -40,14 +40,7 @@ class Publisher:
         self._parts = parts
         self._writes = writes
 
-    async def publish(
-        self,
-        job: Job,
-        table: DatasetVersion,
-        outcome: FitOutcome,
-        champion: Champion | None,
-        folder: Path,
-    ) -> None:
+    async def publish(self, job: Job, inputs: Inputs, outcome: FitOutcome, folder: Path) -> None:
         """Store the files, check them, then make the version and end the job in one step.
 
         Raises:
@@ -56,7 +49,7 @@ class Publisher:
         """
         files = [await self._store(folder / name) for name in outcome.artifacts]
         verdict = await self._check(job, files, outcome)
-        draft = _draft(job, table, outcome)
+        draft = _draft(job, inputs.table, outcome)
 
         async def write(session: AsyncSession) -> None:
             row = await claims.lock_claimed(session, job)
@@ -67,7 +60,7 @@ class Publisher:
             row.fault = verdict.faults[0] if verdict.faults else None
             if not row.fault:
                 row.promotion = await settle_promotion(
-                    session, job, version.number, outcome, champion
+                    session, job, version.number, outcome, inputs.champion
                 )
             await _end(session, row, version.number)
 

@@ -9,15 +9,16 @@ import structlog
 from registry.reports import Fault
 from registry.transactions import DATABASE_AWAY, begin
 from training import claims
-from training.champions import Champion, find_champion
+from training.champions import find_champion
 from training.claims import ClaimLost
-from training.datasets import DatasetVersion, get_version
-from training.fitter import AttemptLost, Fitter
+from training.datasets import get_version
+from training.fitter import AttemptLost, Fitter, Inputs
 from training.job import Job
 from training.job_writes import JobWrites
 from training.publisher import Publisher
 from training.runner_parts import RunnerParts
 from training.states import JobState
+from training.trials import list_finished
 
 _WATCH_SECONDS = 0.5
 _OUR_FAULT = Fault(
@@ -108,18 +109,18 @@ class Runner:
     async def _work(self, job: Job) -> None:
         with tempfile.TemporaryDirectory(dir=self._parts.folder) as name:
             folder = Path(name)
-            table, champion = await self._read_inputs(job)
-            outcome = await self._fitter.fit(job, table, champion, folder)
+            inputs = await self._read_inputs(job)
+            outcome = await self._fitter.fit(job, inputs, folder)
             if outcome.parity is None:
                 assert outcome.fault
                 await self._writes.end(job, JobState.FAILED, outcome.fault.message, outcome.fault)
             else:
-                await self._publisher.publish(job, table, outcome, champion, folder)
+                await self._publisher.publish(job, inputs, outcome, folder)
 
-    async def _read_inputs(self, job: Job) -> tuple[DatasetVersion, Champion | None]:
+    async def _read_inputs(self, job: Job) -> Inputs:
         spec = job.spec
         async with begin(self._parts.sessions) as session:
             table = await get_version(session, spec.dataset_id, spec.dataset_reference)
             wanted = spec.on_success.gate is not None
             champion = await find_champion(session, spec.model_id) if wanted else None
-        return table, champion
+            return Inputs(table, champion, await list_finished(session, job))

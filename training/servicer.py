@@ -24,6 +24,7 @@ from training.job import JobBounds
 from training.job_messages import job_spec, to_event, to_finding, to_job, to_trainer
 from training.messages import dataset_draft, format_of, to_dataset, to_dataset_version
 from training.table_uploads import TableUploads
+from training.trials import list_trials
 
 
 class DatasetServicer(tables_stubs.DatasetServiceServicer):
@@ -142,7 +143,8 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         """Return a job."""
         job_id = names.job_id_of(request.name, "name")
         async with begin(self._sessions) as session:
-            return to_job(await jobs.get_job(session, job_id))
+            job = await jobs.get_job(session, job_id)
+            return to_job(job, await list_trials(session, job))
 
     async def ListTrainingJobs(
         self, request: rpc.ListTrainingJobsRequest, context: Any

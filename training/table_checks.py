@@ -82,15 +82,14 @@ def _find_task_faults(spec: JobSpec, task: Task) -> Iterator[Finding]:
         choose_trainer(spec.trainer, task)
     except DomainError as error:
         yield finding_of(error, "training_job.trainer", choose_trainer("", task).id)
-    gate = spec.on_success.gate
-    if gate and gate.metric and gate.metric not in METRICS[task]:
-        known = ", ".join(METRICS[task])
-        yield Finding(
-            "training_job.on_success.promote.metric",
-            "METRIC_UNKNOWN",
-            f"{task} gives no metric {gate.metric!r}; it gives {known}",
-            METRICS[task][0],
-        )
+    gate, search = spec.on_success.gate, spec.search
+    for field, metric in (
+        ("training_job.on_success.promote.metric", gate.metric if gate else ""),
+        ("training_job.search.metric", search.metric if search else ""),
+    ):
+        if metric and metric not in METRICS[task]:
+            message = f"{task} gives no metric {metric!r}; it gives {', '.join(METRICS[task])}"
+            yield Finding(field, "METRIC_UNKNOWN", message, METRICS[task][0])
 
 
 def _find_feature_faults(spec: JobSpec, task: Task, table: Table) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ from registry.tables import (
 from training.columns import Column
 from training.fitting import FeatureColumn
 from training.promotion import OnSuccess, PromotionOutcome
+from training.search.spec import SearchSpec, Trial
 
 
 class DatasetRow(Base):
@@ -113,6 +114,7 @@ class JobRow(Base):
     seconds: Mapped[float] = mapped_column(Float(53), server_default="0")
     max_attempts: Mapped[int] = mapped_column(server_default="0")
     on_success: Mapped[OnSuccess] = mapped_column(AsJson(OnSuccess), server_default="{}")
+    search: Mapped[SearchSpec | None] = mapped_column(AsJson(SearchSpec))
     promotion: Mapped[PromotionOutcome | None] = mapped_column(AsJson(PromotionOutcome))
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")
@@ -154,3 +156,14 @@ class JobEventRow(Base):
     metrics: Mapped[tuple[Metric, ...]] = mapped_column(
         AsJson(tuple[Metric, ...]), server_default="[]"
     )
+    trial: Mapped[Trial | None] = mapped_column(AsJson(Trial))
+
+
+class TrialRow(Base):
+    """A trial of a job's search, which a later attempt does not repeat once it has ended."""
+
+    __tablename__ = "training_trials"
+
+    job_row: Mapped[int] = mapped_column(ForeignKey("training_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    trial: Mapped[Trial] = mapped_column(AsJson(Trial))

@@ -1,4 +1,4 @@
-"""Jobs have queues, bounds of their own and something to do with their version."""
+"""Jobs have queues, bounds of their own, searches, and something to do with their version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,8 +23,20 @@ def upgrade() -> None:
         op.add_column(
             "training_jobs", sa.Column(name, kind, server_default=default, nullable=False)
         )
-    op.add_column("training_jobs", sa.Column("promotion", JSONB(), nullable=True))
+    for name in ("search", "promotion"):
+        op.add_column("training_jobs", sa.Column(name, JSONB(), nullable=True))
     for name, kind, default in (("level", sa.String(), "INFO"), ("metrics", JSONB(), "[]")):
         op.add_column(
             "training_job_events", sa.Column(name, kind, server_default=default, nullable=False)
         )
+    op.add_column("training_job_events", sa.Column("trial", JSONB(), nullable=True))
+    op.create_table(
+        "training_trials",
+        sa.Column("job_row", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("trial", JSONB(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["job_row"], ["training_jobs.id"], name="fk_training_trials_job_row"
+        ),
+        sa.PrimaryKeyConstraint("job_row", "number", name="pk_training_trials"),
+    )

@@ -1,5 +1,6 @@
 """Jobs before they begin and after they end: checked, bounded, queued, deleted."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from training.findings import Finding, Severity
 from training.fitting import FeatureColumn
 from training.job import JobBounds, JobSpec
 from training.promotion import Gate, OnSuccess
+from training.search.spec import DomainKind, Method, Parameter, SearchSpec
 from training.states import JobState
 
 TABLE = Table(
@@ -197,3 +199,40 @@ async def test_a_job_that_was_called_off_is_not_begun_again(database: Sessions) 
         await jobs.cancel_job(session, "j")
         await claims.retry_job(session, claimed, Fault("KILLED", "it was killed"), times)
         assert (await jobs.get_job(session, "j")).state == JobState.CANCELLED
+
+
+def searching(*space: Parameter, **changes: Any) -> dict[str, Any]:
+    return {"trainer": "random-forest", "search": SearchSpec(Method.RANDOM, space, **changes)}
+
+
+TREES = Parameter("trees", DomainKind.INT, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (searching(TREES), set()),
+        (searching(), {"space"}),
+        (searching(TREES, TREES), {"space"}),
+        (searching(replace(TREES, setting="leaves")), {"space[0]"}),
+        (searching(replace(TREES, low=0)), {"space[0]"}),
+        (searching(replace(TREES, kind=DomainKind.FLOAT)), {"space[0]"}),
+        (searching(replace(TREES, low=11)), {"space[0]"}),
+        (searching(replace(TREES, kind=DomainKind.CHOICE, choices=(5, "x"))), {"space[0]"}),
+        (searching(TREES) | {"settings": {"trees": 5}}, {"space[0]"}),
+        (searching(TREES, max_trials=0, folds=1, patience=-1), {"max_trials", "folds", "patience"}),
+        (searching(TREES, metric="rmse"), {"metric"}),
+        (searching(TREES, resource="trees"), {"resource"}),
+        (searching(TREES, max_seconds=1e9) | {"seconds": 5.0}, {"max_time"}),
+    ],
+)
+async def test_a_search_is_checked_before_it_begins(
+    database: Sessions, changes: dict[str, Any], expected: set[str]
+) -> None:
+    found = {field for field, _ in await errors(database, **changes)}
+    assert found == {f"search.{field}" for field in expected}
+
+
+async def test_a_search_needs_a_trainer(database: Sessions) -> None:
+    changes = searching(TREES) | {"trainer": ""}
+    assert await errors(database, **changes) == {("trainer", "FIELD_INVALID")}

@@ -21,9 +21,12 @@ from tests.integration.training.conftest import Bench
 from training import claims, jobs
 from training.claims import ClaimTimes
 from training.fitting import Level
+from training.followers import JobFollowers
 from training.queue import make_app
 from training.runner import Runner
+from training.search.spec import DomainKind, Method, Parameter, SearchSpec, TrialState
 from training.states import JobState
+from training.trials import list_trials
 from training.worker import Worker
 
 
@@ -173,3 +176,30 @@ def kill_child(fits: Path) -> None:
             continue  # it is not ours, or is gone
         if inside:
             os.kill(int(process.name), signal.SIGKILL)
+
+
+async def test_a_search_goes_on_where_it_was_broken_off(bench: Bench) -> None:
+    space = (Parameter("trees", DomainKind.INT, 1, 9), Parameter("max_depth", DomainKind.INT, 1, 9))
+    wanted = SearchSpec(Method.RANDOM, space, max_trials=6)
+    await bench.create("j", trainer="random-forest", search=wanted)
+    running = asyncio.create_task(bench.runner.run("j"))
+    async for event in JobFollowers(bench.sessions, poll_seconds=0.02).follow("j", 0):
+        if event.trial and event.trial.number == 2:
+            break
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await bench.runner.run("j")
+    job = await bench.get("j")
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.fault
+    async with begin(bench.sessions) as session:
+        trials = await list_trials(session, job)
+    assert [trial.number for trial in trials] == list(range(1, 7))
+    assert {trial.state for trial in trials} == {TrialState.SUCCEEDED}
+    ends = [
+        event.trial.number
+        for event in await bench.events("j")
+        if event.trial and event.trial.state is TrialState.SUCCEEDED and not event.trial.best
+    ]
+    assert ends == list(range(1, 7))  # none was measured twice
+    assert [trial.best for trial in trials].count(True) == 1

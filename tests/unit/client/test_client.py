@@ -115,6 +115,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
     assert repeated == {
         *("ListModels", "ListModelVersions", "ListModelAliases", "ListDatasets"),
         *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers"),
+        *("ValidateTrainingJob", "DeleteTrainingJob"),
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
         "UpdateModel",
         *("GetTrainingJob", "CreateModel", "CreateModelVersion", "CreateModelAlias"),

@@ -10,12 +10,15 @@ from typer.testing import Result
 
 from modelyard import (
     Finding,
+    FloatRange,
+    IntRange,
     ModelVersion,
     ModelyardError,
     OnSuccess,
     PromotionGate,
     TrainingEvent,
     TrainingJob,
+    search,
 )
 from modelyard.registry.v1.resources_pb2 import Fault
 from tests.unit.client.yard import Context, Yard
@@ -247,3 +250,40 @@ def test_a_job_is_deleted(command: Command, yard: Yard) -> None:
     result = command("jobs", "delete", "job-1")
     assert (result.exit_code, result.stdout) == (0, "trainingJobs/job-1 is deleted\n")
     assert yard.jobs == {}
+
+
+def test_train_searches(command: Command, yard: Yard) -> None:
+    spaces = ["trees=10..500:log", "rate=0.1..1", "class_weight=none,balanced", "depth=3,4.5"]
+    options = [part for space in spaces for part in ("--space", space)]
+    result = command(*TRAIN, "--no-wait", "--search", "bayesian", "--trials", "9", *options)
+    assert result.exit_code == 0, result.stderr
+    assert yard.jobs["trainingJobs/job-1"].search == search(
+        {
+            "trees": IntRange(min=10, max=500, log=True),
+            "rate": FloatRange(min=0.1, max=1),
+            "class_weight": ["none", "balanced"],
+            "depth": [3, 4.5],
+        },
+        "bayesian",
+        max_trials=9,
+    )
+
+
+@pytest.mark.parametrize("space", ["trees", "trees=", "=1..2", "trees=a..b"])
+def test_train_refuses_a_space_it_can_not_read(command: Command, space: str) -> None:
+    assert command(*TRAIN, "--space", space).exit_code == 2
+
+
+def test_a_search_needs_a_space(command: Command) -> None:
+    assert command(*TRAIN, "--search", "random").exit_code == 2
+
+
+def test_trials_are_shown(command: Command, yard: Yard) -> None:
+    job = TrainingJob(name="trainingJobs/j")
+    for number, value in ((1, 0.5), (2, 0.25)):
+        trial = job.trials.add(number=number, value=value, best=number == 2)
+        trial.settings.update({"trees": 10 * number})
+    yard.jobs[job.name] = job
+    result = command("jobs", "show", "j")
+    assert "2 *" in result.stdout
+    assert "trees=20" in result.stdout

@@ -13,7 +13,9 @@ from modelyard.jobs import TrainingEvent
 from modelyard.names import last_id
 from modelyard.prediction import Inference, Prediction
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion
+from modelyard.searches import SearchOptions, search
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion
+from modelyard.training.v1.search_pb2 import FloatRange, IntRange, Search, Trial
 from modelyard.training.v1.training_pb2 import (
     Finding,
     OnSuccess,
@@ -30,7 +32,9 @@ __all__ = [
     "DatasetVersion",
     "FieldViolation",
     "Finding",
+    "FloatRange",
     "Inference",
+    "IntRange",
     "JobOptions",
     "Model",
     "ModelAlias",
@@ -40,9 +44,13 @@ __all__ = [
     "OnSuccess",
     "Prediction",
     "PromotionGate",
+    "Search",
+    "SearchOptions",
     "Trainer",
     "TrainingEvent",
     "TrainingJob",
+    "Trial",
     "last_id",
+    "search",
     "training_job",
 ]

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from modelyard.names import ModelRef, TableRef, model_name, table_name
 from modelyard.registry.v1.resources_pb2 import Task
+from modelyard.training.v1.search_pb2 import Search
 from modelyard.training.v1.training_pb2 import Feature, JobLimits, OnSuccess, TrainingJob
 
 
@@ -28,6 +29,7 @@ class JobOptions(TypedDict, total=False):
         time: How long the fit may take; the server's bound when not given.
         max_attempts: How many attempts may end by no fault of the job; 0 is the bound.
         on_success: What becomes of the version besides being kept.
+        search: Settings to search for; `modelyard.search` makes one.
     """
 
     task: Literal["classification", "regression"] | None
@@ -43,6 +45,7 @@ class JobOptions(TypedDict, total=False):
     time: timedelta | None
     max_attempts: int
     on_success: OnSuccess | None
+    search: Search | None
 
 
 def training_job(
@@ -74,6 +77,7 @@ def training_job(
         limits=_limits(options),
         max_attempts=options.get("max_attempts", 0),
         on_success=options.get("on_success"),
+        search=options.get("search"),
     )
     if settings := options.get("settings"):
         job.settings.update(dict(settings))

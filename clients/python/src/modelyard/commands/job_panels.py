@@ -10,6 +10,7 @@ from rich.table import Table
 
 from modelyard.commands.panels import grid, metrics_table, moment
 from modelyard.names import last_id
+from modelyard.training.v1.search_pb2 import Trial
 from modelyard.training.v1.training_pb2 import PromotionOutcome, TrainingJob
 
 
@@ -47,7 +48,26 @@ def job_panel(job: TrainingJob) -> Panel:
         parts.append(f"[red]{escape(job.fault.reason)}: {escape(job.fault.message)}[/]")
     if job.metrics:
         parts += ["", metrics_table(job.metrics)]
+    if job.trials:
+        parts += ["", _trials_table(job.trials)]
     return Panel(Group(*parts), title=escape(job.name), title_align="left", expand=False)
+
+
+def _trials_table(trials: Sequence[Trial]) -> Table:
+    """Show the trials of a search, one a line."""
+    return grid(
+        ["TRIAL", "STATE", "VALUE", "SHARE", "SETTINGS"],
+        (
+            [
+                f"{it.number}{' *' if it.best else ''}",
+                Trial.State.Name(it.state).removeprefix("STATE_").lower(),
+                f"{it.value:.6g}" if it.HasField("value") else it.message,
+                f"{it.resource_fraction:.3g}",
+                ", ".join(f"{key}={_words(value)}" for key, value in sorted(it.settings.items())),
+            ]
+            for it in trials
+        ),
+    )
 
 
 def job_state(job: TrainingJob) -> str:

@@ -9,6 +9,7 @@ import typer
 from modelyard.commands.findings import show_findings
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.session import Session
+from modelyard.commands.spaces import Method, read_search
 from modelyard.job_options import training_job
 from modelyard.training.v1.training_pb2 import OnSuccess, PromotionGate
 
@@ -45,6 +46,20 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
             "the task's.",
         ),
     ] = "",
+    search: Annotated[
+        Method | None, typer.Option(help="Search for settings; random when only --space is given.")
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=DOMAIN",
+            help="A setting to search: LOW..HIGH, LOW..HIGH:log or VALUE,VALUE; repeatable.",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials at most; 0 is 20.")] = 0,
+    search_seconds: Annotated[float, typer.Option(help="Begin no trial after that.")] = 0.0,
+    search_metric: Annotated[str, typer.Option(help="What is to be best.")] = "",
+    folds: Annotated[int, typer.Option(help="Folds of the training rows; 0 holds out.")] = 0,
     check: Annotated[
         bool, typer.Option("--check", help="Say what would fail, and train nothing.")
     ] = False,
@@ -67,6 +82,7 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         memory_mb=memory_mb,
         time=timedelta(seconds=seconds),
         on_success=_on_success(alias, promote_if),
+        search=read_search(search, space or [], trials, search_seconds, search_metric, folds),
     )
     if check:
         show_findings(session, session.client.validate_training_job(wanted))

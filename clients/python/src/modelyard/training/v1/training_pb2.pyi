@@ -12,6 +12,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from modelyard.registry.v1 import resources_pb2 as _resources_pb2
+from modelyard.training.v1 import search_pb2 as _search_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -118,6 +119,8 @@ class TrainingJob(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     ON_SUCCESS_FIELD_NUMBER: _builtins.int
     PROMOTION_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -210,6 +213,14 @@ class TrainingJob(_message.Message):
     def promotion(self) -> Global___PromotionOutcome:
         """What came of `on_success`."""
 
+    @_builtins.property
+    def search(self) -> _search_pb2.Search:
+        """Settings to search for, besides those that are set."""
+
+    @_builtins.property
+    def trials(self) -> _containers.RepeatedCompositeFieldContainer[_search_pb2.Trial]:
+        """The trials of the search, by number; GetTrainingJob answers them, lists don't."""
+
     def __init__(
         self,
         *,
@@ -243,10 +254,12 @@ class TrainingJob(_message.Message):
         max_attempts: _builtins.int = ...,
         on_success: Global___OnSuccess | None = ...,
         promotion: Global___PromotionOutcome | None = ...,
+        search: _search_pb2.Search | None = ...,
+        trials: _abc.Iterable[_search_pb2.Trial] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "limits", b"limits", "on_success", b"on_success", "promotion", b"promotion", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "fault", b"fault", "limits", b"limits", "on_success", b"on_success", "promotion", b"promotion", "search", b"search", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "limits", b"limits", "max_attempts", b"max_attempts", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "on_success", b"on_success", "priority", b"priority", "progress_percent", b"progress_percent", "promotion", b"promotion", "queue", b"queue", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "fault", b"fault", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "limits", b"limits", "max_attempts", b"max_attempts", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "on_success", b"on_success", "priority", b"priority", "progress_percent", b"progress_percent", "promotion", b"promotion", "queue", b"queue", "search", b"search", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "task", b"task", "trainer", b"trainer", "trials", b"trials", "uid", b"uid", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -818,6 +831,7 @@ class WatchTrainingJobResponse(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     LEVEL_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Grows with every event of the job."""
     state: Global___TrainingJob.State.ValueType
@@ -840,6 +854,10 @@ class WatchTrainingJobResponse(_message.Message):
     def metrics(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Metric]:
         """What was measured."""
 
+    @_builtins.property
+    def trial(self) -> _search_pb2.Trial:
+        """The trial that the event tells of: it begins, has ended, or is the best."""
+
     def __init__(
         self,
         *,
@@ -852,10 +870,11 @@ class WatchTrainingJobResponse(_message.Message):
         attempt: _builtins.int = ...,
         level: Global___WatchTrainingJobResponse.Level.ValueType = ...,
         metrics: _abc.Iterable[_resources_pb2.Metric] | None = ...,
+        trial: _search_pb2.Trial | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "level", b"level", "message", b"message", "metrics", b"metrics", "progress_percent", b"progress_percent", "sequence", b"sequence", "stage", b"stage", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "level", b"level", "message", b"message", "metrics", b"metrics", "progress_percent", b"progress_percent", "sequence", b"sequence", "stage", b"stage", "state", b"state", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
