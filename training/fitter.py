@@ -129,9 +129,10 @@ class _Lines:
         try:
             progress = _PROGRESS.validate_json(line)
         except ValidationError:
-            self._foreign_count += 1
-            if self._foreign_count <= _MOST_FOREIGN_LINES:
-                await self._writes.record_line(self._job, line.decode(errors="replace").strip())
+            text = line.decode(errors="replace").strip()
+            self._foreign_count += bool(text)
+            if text and self._foreign_count <= _MOST_FOREIGN_LINES:
+                await self._writes.record_line(self._job, text)
             return
         # Checking and publishing come after the fit: keep some of the way for them.
         await self._writes.record(self._job, replace(progress, percent=progress.percent * 9 // 10))

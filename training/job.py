@@ -78,11 +78,15 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is kept; the spec's dataset reference is the exact number."""
+    """A job as it is kept; the spec's dataset reference is the exact number.
+
+    Its place tells where it stands in lists, and outlives it.
+    """
 
     job_id: str
     uid: str
     etag: str
+    place: str
     spec: JobSpec
     state: JobState
     stage: str

@@ -47,8 +47,12 @@ class Runner:
 
         A cancelled call gives the job back to the queue.
         """
-        async with begin(self._parts.sessions) as session:
-            job = await claims.claim_job(session, job_id, self._parts.times)
+        try:
+            async with begin(self._parts.sessions) as session:
+                job = await claims.claim_job(session, job_id, self._parts.times)
+        except DATABASE_AWAY:
+            log.warning("the database is away; the job is taken later", training_job=job_id)
+            return
         if job is None:
             return
         log.info("training job begins", training_job=job_id, attempt=job.attempt)

@@ -21,6 +21,7 @@ from training.catalog import TRAINERS
 from training.findings import finding_of
 from training.followers import JobFollowers
 from training.job import JobBounds
+from training.job_filters import PLACE_PATTERN, read_selection
 from training.job_messages import job_spec, to_event, to_finding, to_job, to_trainer
 from training.messages import dataset_draft, format_of, to_dataset, to_dataset_version
 from training.table_uploads import TableUploads
@@ -149,11 +150,14 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     async def ListTrainingJobs(
         self, request: rpc.ListTrainingJobsRequest, context: Any
     ) -> rpc.ListTrainingJobsResponse:
-        """List jobs, newest first."""
-        page = read_page("trainingJobs", request.page_size, request.page_token)
+        """List jobs."""
+        selection = read_selection(request.filter, request.order_by)
+        # A token belongs to one list: it is refused with another filter or order.
+        list_name = f"trainingJobs?{request.filter}&{request.order_by}"
+        page = read_page(list_name, request.page_size, request.page_token, PLACE_PATTERN)
         async with begin(self._sessions) as session:
-            found = await jobs.list_jobs(session, page)
-        shown, token = cut_page(found, page, "trainingJobs", lambda job: job.job_id)
+            found = await jobs.list_jobs(session, page, selection)
+        shown, token = cut_page(found, page, list_name, lambda job: job.place)
         return rpc.ListTrainingJobsResponse(
             training_jobs=[to_job(job) for job in shown], next_page_token=token
         )

@@ -101,10 +101,13 @@ def _find_feature_faults(spec: JobSpec, task: Task, table: Table) -> Iterator[Fi
         except FitRefused as refused:
             field = f"{_FEATURES}[{position}].column"
             yield Finding(field, refused.fault.reason, refused.fault.message, "leave it out")
+    rest = wanted[_MOST_ASKED_ALONE:]
+    if wanted and not rest:
+        return
     try:
-        features = choose_features(table, spec.target, wanted[_MOST_ASKED_ALONE:], task)
+        features = choose_features(table, spec.target, rest, task)
     except FitRefused as refused:
         yield Finding(_FEATURES, refused.fault.reason, refused.fault.message)
         return
-    for sentence in () if wanted else features.left_out:
+    for sentence in features.left_out:
         yield Finding(_FEATURES, "COLUMN_LEFT_OUT", sentence, severity=Severity.WARNING)

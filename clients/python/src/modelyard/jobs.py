@@ -169,15 +169,22 @@ class JobOperations(Operations):
         request = messages.GetTrainingJobRequest(name=job_name(job))
         return await self._calls.unary(self._calls.training.GetTrainingJob, request)
 
-    async def list_training_jobs(self, limit: int | None = None) -> list[TrainingJob]:
-        """Return the jobs, newest first, all unless limited.
+    async def list_training_jobs(
+        self, limit: int | None = None, where: str = "", order_by: str = ""
+    ) -> list[TrainingJob]:
+        """Return the jobs, all unless limited.
+
+        Args:
+            limit: How many at most.
+            where: Restrictions, such as `state = FAILED AND queue = "nightly"`.
+            order_by: `create_time` or `priority`, with ` desc` or not; newest first when empty.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.training.ListTrainingJobs,
-            messages.ListTrainingJobsRequest(),
+            messages.ListTrainingJobsRequest(filter=where, order_by=order_by),
             lambda page: page.training_jobs,
             limit,
         )

@@ -12,10 +12,19 @@ from modelyard.names import job_name
 Job = Annotated[str, typer.Argument(help="The job's id or name.")]
 
 
-def list_jobs(session: Session) -> None:
+def list_jobs(
+    session: Session,
+    *,
+    where: Annotated[
+        str, typer.Option("--filter", help="Such as: state = FAILED AND queue = nightly")
+    ] = "",
+    order_by: Annotated[str, typer.Option(help="create_time or priority, with desc or not.")] = "",
+) -> None:
     """List the training jobs, newest first."""
-    jobs = session.client.list_training_jobs()
+    jobs = session.client.list_training_jobs(where=where, order_by=order_by)
     nothing = "no jobs yet; `modelyard train MODEL --dataset DATASET --target COLUMN` starts one"
+    if where:
+        nothing = "no such jobs"
     session.answer(jobs, jobs_table(jobs) if jobs else nothing)
 
 

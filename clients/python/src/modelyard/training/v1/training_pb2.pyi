@@ -544,19 +544,30 @@ class ListTrainingJobsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many at most; 0 is 50, more than 1000 is 1000."""
     page_token: _builtins.str
-    """Where the last page ended."""
+    """Where the last page ended; belongs to one filter and order."""
+    filter: _builtins.str
+    """Restrictions joined by AND, such as `state = FAILED AND labels.team = "sea"`. The
+    fields are state, model, trainer, queue, target and labels.KEY, compared by = and !=,
+    and priority, create_time and end_time, compared by < <= > >= too.
+    """
+    order_by: _builtins.str
+    """`create_time` or `priority`, with ` desc` behind it or not; empty is newest first."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -574,7 +585,7 @@ class ListTrainingJobsResponse(_message.Message):
     """Asks for the next page; empty at the end."""
     @_builtins.property
     def training_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrainingJob]:
-        """The jobs, newest first."""
+        """The jobs."""
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class TrainingServiceStub:
     GetTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.GetTrainingJobRequest, _training_pb2.TrainingJob]
     """Returns a job."""
     ListTrainingJobs: _grpc.UnaryUnaryMultiCallable[_training_pb2.ListTrainingJobsRequest, _training_pb2.ListTrainingJobsResponse]
-    """Lists jobs, newest first."""
+    """Lists jobs, newest first unless asked otherwise."""
     ValidateTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.ValidateTrainingJobRequest, _training_pb2.ValidateTrainingJobResponse]
     """Says what would fail, before any training; nothing is stored."""
     CancelTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.CancelTrainingJobRequest, _training_pb2.TrainingJob]
@@ -63,7 +63,7 @@ class TrainingServiceAsyncStub(TrainingServiceStub):
     GetTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.GetTrainingJobRequest, _training_pb2.TrainingJob]  # type: ignore[assignment]
     """Returns a job."""
     ListTrainingJobs: _aio.UnaryUnaryMultiCallable[_training_pb2.ListTrainingJobsRequest, _training_pb2.ListTrainingJobsResponse]  # type: ignore[assignment]
-    """Lists jobs, newest first."""
+    """Lists jobs, newest first unless asked otherwise."""
     ValidateTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.ValidateTrainingJobRequest, _training_pb2.ValidateTrainingJobResponse]  # type: ignore[assignment]
     """Says what would fail, before any training; nothing is stored."""
     CancelTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.CancelTrainingJobRequest, _training_pb2.TrainingJob]  # type: ignore[assignment]
@@ -102,7 +102,7 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _training_pb2.ListTrainingJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.ListTrainingJobsResponse, _abc.Awaitable[_training_pb2.ListTrainingJobsResponse]]:
-        """Lists jobs, newest first."""
+        """Lists jobs, newest first unless asked otherwise."""
 
     @_abc_1.abstractmethod
     def ValidateTrainingJob(
