@@ -85,18 +85,20 @@ def test_a_job_survives_a_stop_and_a_start(server: ServerProcess) -> None:
 
 
 def test_a_running_job_is_cancelled_within_two_seconds(server: ServerProcess) -> None:
+    taken = []
     with server.connect() as client:
-        job = start_slow_job(client)
-        client.cancel_training_job(job)
-        done = client.wait_for_training_job(job)
-        assert done.state == TrainingJob.STATE_CANCELLED
+        for _ in range(5):
+            job = start_slow_job(client)
+            client.cancel_training_job(job)
+            done = client.wait_for_training_job(job)
+            assert done.state == TrainingJob.STATE_CANCELLED
+            events = list(client.watch_training_job(job))
+            asked = next(it for it in events if it.state == TrainingJob.STATE_CANCELLING)
+            taken.append(events[-1].event_time.ToDatetime() - asked.event_time.ToDatetime())
         assert client.list_model_versions("m") == []
-        asked, ended = list(client.watch_training_job(job))[-2:]
-    assert (asked.state, ended.state) == (done.STATE_CANCELLING, done.STATE_CANCELLED)
     # By the database's clock; the bound is what the product promises.
-    taken = ended.event_time.ToDatetime() - asked.event_time.ToDatetime()
-    sys.stdout.write(f"\ncancelled in {taken.total_seconds():.3f} s\n")
-    assert taken < timedelta(seconds=2)
+    sys.stdout.write(f"\ncancelled in {', '.join(f'{it.total_seconds():.2f}' for it in taken)} s\n")
+    assert max(taken) < timedelta(seconds=2)
 
 
 def test_kills_during_writes_lose_no_acknowledged_version(
