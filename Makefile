@@ -10,9 +10,11 @@ NODES := tests/contract/node clients/node
 NODES_INSTALLED := $(if $(shell command -v npm),$(NODES:%=%/node_modules/.installed))
 ARGS ?=
 SECONDS ?= 30
+JOBS ?= 200
+KILLS ?= 100
 PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos scale big-table attack fuzz trainers-table test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos chaos-jobs scale big-table attack fuzz trainers-table test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,7 +61,10 @@ test: setup $(PERF)/.tried ## all tests, with coverage
 	$(BIN)/coverage report
 
 chaos: setup ## servers, workers and databases killed at work; not part of test
-	$(BIN)/pytest tests/chaos --kills 10 $(ARGS)
+	$(BIN)/pytest tests/chaos --kills 10 --ignore tests/chaos/test_many_jobs.py $(ARGS)
+
+chaos-jobs: setup ## JOBS small jobs while KILLS parts are killed; each must end once
+	$(BIN)/pytest -s tests/chaos/test_many_jobs.py --jobs $(JOBS) --kills $(KILLS) $(ARGS)
 
 scale: setup ## 500 models in one server: figures of start, memory and calls; not part of test
 	$(BIN)/pytest tests/scale/test_many_models.py $(ARGS)

@@ -21,6 +21,12 @@ OUTCOME_FILE = "outcome.json"
 LINE_BYTES = 1 << 16
 _STDERR_BYTES = 1 << 14
 
+# What Python, C++, OpenBLAS, Rust and the system say on standard error then.
+_NO_MEMORY = ("MemoryError", "bad_alloc", "emory allocation", "Cannot allocate memory")
+
+KILLED = "KILLED"
+"""The reason of a child that was ended from outside; another try may well succeed."""
+
 LineHandler = Callable[[bytes], Awaitable[None]]
 Answer = TypeVar("Answer")
 
@@ -66,7 +72,10 @@ class ChildExit:
         """Say why it failed."""
         if self.timed_out or self.code == -signal.SIGXCPU:
             return Fault("TIMEOUT", f"it took longer than the {limits.seconds:g} s it may take")
-        if self.code in (-signal.SIGKILL, -signal.SIGABRT) or "MemoryError" in self.errors:
+        if self.code in (-signal.SIGKILL, -signal.SIGTERM):
+            # No limit of ours ends a process so: its host did, short of memory, or somebody.
+            return Fault(KILLED, "the process that ran it was killed from outside")
+        if self.code == -signal.SIGABRT or any(word in self.errors for word in _NO_MEMORY):
             mebibytes = limits.memory_bytes >> 20
             return Fault(
                 "OUT_OF_MEMORY", f"it probably needs more than the {mebibytes} MiB it may take"

@@ -129,6 +129,14 @@ async def assign_missing(session: AsyncSession) -> bool:
     return True
 
 
+async def list_schemas(session: AsyncSession, model_id: str) -> tuple[ModelSchema, ...]:
+    """List the schemas of a model, none if there is no such model."""
+    model = await session.scalar(select(ModelRow).where(ModelRow.model_id == model_id))
+    if model is None:
+        return ()
+    return tuple(_schema(model, row) for row in await _list_rows(session, model))
+
+
 async def get_schema(session: AsyncSession, model_id: str, major: int) -> PublishedSchema:
     """Return a schema of a model.
 

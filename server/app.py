@@ -26,7 +26,7 @@ from server.health import SERVING, HealthServicer
 from server.kept_process import keep_worker
 from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
-from server.settings import Settings
+from server.settings import Settings, split_queues
 from server.storage import Storage, open_storage
 from server.telemetry import set_levels
 from serving.operations.log_settings import LogSettings
@@ -40,9 +40,11 @@ from serving.typed.services import TypedServices
 from training.claims import ClaimTimes
 from training.dataset_servicer import DatasetServicer
 from training.followers import JobFollowers
+from training.job import JobBounds
 from training.jobs import JOBS_CHANGED
 from training.queue import make_app
-from training.runner import Runner, RunnerParts
+from training.runner import Runner
+from training.runner_parts import RunnerParts
 from training.servicer import TrainingServicer
 from training.table_files import TableFiles
 from training.table_reader import TableReader
@@ -134,7 +136,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             folder=settings.home / "work",
             times=ClaimTimes(timedelta(seconds=settings.lease_seconds), settings.training_attempts),
         )
-        yield Worker(make_app(storage.url), storage.sessions, Runner(parts))
+        queues = split_queues(settings.worker_queues)
+        app = make_app(storage.url, len(queues))
+        yield Worker(app, storage.sessions, Runner(parts), queues)
 
 
 def _make_servicers(
@@ -156,10 +160,16 @@ def _make_servicers(
     uploads = TableUploads(sessions, store, reader, settings.max_dataset_mb << 20)
     sources = TableSources(tuple(settings.dataset_import_prefixes.split()))
     transfers = ArtifactTransfers(sessions, store, settings.max_artifact_mb << 20)
+    bounds = JobBounds(
+        settings.training_memory_mb,
+        settings.training_seconds,
+        settings.training_attempts,
+        settings.max_parity_tolerance,
+    )
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),
         datasets=DatasetServicer(sessions, uploads, sources, TableFiles(sessions, store)),
-        training=TrainingServicer(sessions, followers, settings.max_parity_tolerance),
+        training=TrainingServicer(sessions, followers, bounds),
         inference=inference,
         typed=typed,
         health=health,

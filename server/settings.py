@@ -19,6 +19,8 @@ from training.uris import check_prefixes
 CONFIG_FILE = Path("modelyard.toml")
 MOST_PROCESSES = 256
 _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:]+\]|[^:\s]+):(?P<port>\d{1,5})")
+_QUEUE = re.compile(r"(?P<queue>\*|[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?)=(?P<number>[1-9]\d?)")
+_MOST_QUEUES = 32
 _HARMLESS = re.compile(
     "PATH|HOME|TZ|LANG|LC_.*|TMPDIR|TEMP|TMP|SYSTEMROOT|VIRTUAL_ENV|PYTHON.*|COVERAGE_.*"
 )
@@ -111,7 +113,14 @@ class Settings(BaseSettings):
         10.0, description="After how long without a sign a training worker counts as dead."
     )
     training_attempts: Annotated[int, Field(ge=1, le=100)] = Field(
-        5, description="How many workers may die of a job before it fails."
+        5,
+        description="How many attempts of a job may end by no fault of its own, such as the"
+        " death of its worker, before it fails.",
+    )
+    worker_queues: str = Field(
+        "*=1",
+        description="The queues that a training worker takes jobs from, and how many of each it"
+        " runs at a time, such as default=2,nightly=1; * is every queue.",
     )
     log_format: Literal["console", "json"] = Field("console", description="Form of the log.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Detail.")
@@ -145,6 +154,12 @@ class Settings(BaseSettings):
     def _are_prefixes(cls, prefixes: str) -> str:
         return check_prefixes(prefixes)
 
+    @field_validator("worker_queues")
+    @classmethod
+    def _names_queues(cls, queues: str) -> str:
+        split_queues(queues)
+        return queues
+
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, url: SecretStr | None) -> SecretStr | None:
@@ -176,6 +191,22 @@ def split_address(address: str) -> tuple[str, int]:
     if not match or int(match["port"]) > 65535:  # noqa: PLR2004 - the largest port there is
         raise ValueError("must be HOST:PORT, such as 127.0.0.1:8001")
     return match["host"], int(match["port"])
+
+
+def split_queues(queues: str) -> dict[str, int]:
+    """Take QUEUE=NUMBER,... apart.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = [_QUEUE.fullmatch(part.strip()) for part in queues.split(",")]
+    numbers = {match["queue"]: int(match["number"]) for match in found if match}
+    if len(numbers) < len(found) or len(found) > _MOST_QUEUES:
+        raise ValueError(
+            f"must be at most {_MOST_QUEUES} different QUEUE=NUMBER, with numbers from 1 to 99,"
+            " such as default=2,nightly=1; the queue * is every queue"
+        )
+    return numbers
 
 
 def is_loopback(address: str) -> bool:

@@ -21,8 +21,10 @@ TEMPLATE = "template_of_tests"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Say how often a server is killed where one test kills it again and again."""
+    """Say how much is done to a server where one test does the same again and again."""
     parser.addoption("--kills", type=int, default=3)
+    parser.addoption("--jobs", type=int, default=6)
+    parser.addoption("--seed", type=int, default=0)
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,14 @@ from sqlalchemy import column, exists, func, or_, select, table, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from registry.reports import Fault
-from training.fitting import FitProgress
+from training.fitting import FitProgress, Level
 from training.job import Job
-from training.jobs import add_event, change_state, end_row, get_job_row, job_of_row
-from training.queue import SCHEMA, enqueue
+from training.job_rows import job_of_row
+from training.jobs import add_event, change_state, end_row, entry_of, find_row, get_job_row
+from training.queue import SCHEMA, Entry, enqueue
 from training.states import JobState
 from training.tables import JobRow
+from training.trials import keep_trial
 
 # The queue library's table of entries, as far as it is read here.
 _ENTRIES = table("procrastinate_jobs", column("queueing_lock"), column("status"), schema=SCHEMA)
@@ -35,28 +37,35 @@ class ClaimTimes:
 
     Attributes:
         lease: How long a worker is believed to be alive without a sign.
-        most_attempts: How many workers may die of a job before it fails.
+        most_attempts: How many attempts of a job may end by no fault of its own, such as
+            the death of their worker, before it fails.
+        retry_seconds: How long a job waits after the first such attempt; twice as long after
+            each further one, up to a minute.
     """
 
     lease: timedelta = timedelta(seconds=10)
     most_attempts: int = 5
+    retry_seconds: float = 1.0
+
+
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 async def claim_job(session: AsyncSession, job_id: str, times: ClaimTimes) -> Job | None:
     """Take a job, if it is to be had.
 
     Returns:
-        The job with the attempt number that is now ours, or None: it ended, it was
-        cancelled while it waited, another worker has it, or it was begun too often and
-        has failed for that.
+        The job with the attempt number that is now ours, or None: it ended or was deleted,
+        it was cancelled while it waited, another worker has it, or it was begun too often
+        and has failed for that.
     """
-    row = await get_job_row(session, job_id, for_update=True)
-    if JobState(row.state).final or await _is_leased(session, row):
+    row = await find_row(session, job_id, for_update=True)
+    if row is None or JobState(row.state).final or await _is_leased(session, row):
         return None
     if row.state == JobState.CANCELLING:
         await end_row(session, row, JobState.CANCELLED, "the job was cancelled")
         return None
-    if row.attempt - row.releases >= times.most_attempts:
+    if _attempts_left(row, times) <= 0:
         await _give_up(session, row)
         return None
     if row.state == JobState.QUEUED:
@@ -92,7 +101,20 @@ async def record_progress(session: AsyncSession, job: Job, progress: FitProgress
     row = await _claimed_row(session, job)
     row.stage = progress.stage[:63]
     row.progress_percent = max(row.progress_percent, min(progress.percent, 100))
-    await add_event(session, row, progress.message)
+    if progress.trial:
+        await keep_trial(session, row, progress.trial)
+    await add_event(
+        session, row, progress.message, progress.level, progress.metrics, progress.trial
+    )
+
+
+async def record_line(session: AsyncSession, job: Job, line: str) -> None:
+    """Keep a line that a library wrote while a job was fitted.
+
+    Raises:
+        ClaimLost: The job is no longer ours.
+    """
+    await add_event(session, await _claimed_row(session, job), line, Level.DEBUG)
 
 
 async def lock_claimed(session: AsyncSession, job: Job) -> JobRow:
@@ -116,7 +138,33 @@ async def release_job(session: AsyncSession, job: Job) -> None:
     row.lease_end = None
     row.releases += 1
     await add_event(session, row, "the worker stops; the job waits for another one")
-    await enqueue(session, job.job_id)
+    await enqueue(session, entry_of(row))
+
+
+async def retry_job(session: AsyncSession, job: Job, fault: Fault, times: ClaimTimes) -> None:
+    """Have a job begun again after an attempt that ended by no fault of its own.
+
+    A job without attempts left fails with what ended the last one.
+
+    Raises:
+        ClaimLost: The job is no longer ours.
+    """
+    row = await _claimed_row(session, job)
+    if row.state == JobState.CANCELLING:
+        await end_row(session, row, JobState.CANCELLED, "the job was cancelled")
+        return
+    await add_event(session, row, f"attempt {row.attempt} failed: {fault.message}", Level.ERROR)
+    left = _attempts_left(row, times)
+    if left <= 0:
+        row.fault = fault
+        message = f"{fault.message}; that was attempt {row.attempt}, and the last one"
+        await end_row(session, row, JobState.FAILED, message)
+        return
+    change_state(row, JobState.QUEUED)
+    row.lease_end = None
+    pause = times.retry_seconds * 2 ** (row.attempt - row.releases - 1)
+    await add_event(session, row, f"the job waits to be begun again, {left} attempts are left")
+    await enqueue(session, entry_of(row, min(pause, _LONGEST_PAUSE_SECONDS)))
 
 
 async def requeue_lost(session: AsyncSession, most: int = 100) -> list[str]:
@@ -130,17 +178,17 @@ async def requeue_lost(session: AsyncSession, most: int = 100) -> list[str]:
         _ENTRIES.c.queueing_lock == JobRow.job_id, _ENTRIES.c.status == text("'todo'")
     )
     query = (
-        select(JobRow.job_id)
+        select(JobRow.job_id, JobRow.queue, JobRow.priority)
         .where(~waiting)
         .where(JobRow.state.in_([JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING]))
         .where(or_(JobRow.lease_end.is_(None), JobRow.lease_end < func.clock_timestamp()))
         .order_by(JobRow.id)
         .limit(most)
     )
-    lost = list(await session.scalars(query))
-    for job_id in lost:
-        await enqueue(session, job_id)
-    return lost
+    lost = [Entry(*found) for found in await session.execute(query)]
+    for entry in lost:
+        await enqueue(session, entry)
+    return [entry.job_id for entry in lost]
 
 
 async def _claimed_row(session: AsyncSession, job: Job) -> JobRow:
@@ -148,6 +196,12 @@ async def _claimed_row(session: AsyncSession, job: Job) -> JobRow:
     if row.attempt != job.attempt or JobState(row.state).final or row.lease_end is None:
         raise ClaimLost(job.job_id)
     return row
+
+
+def _attempts_left(row: JobRow, times: ClaimTimes) -> int:
+    """Count the attempts that a job still has; the operator may have set fewer since."""
+    most = min(row.max_attempts or times.most_attempts, times.most_attempts)
+    return most - (row.attempt - row.releases)
 
 
 async def _is_leased(session: AsyncSession, row: JobRow) -> bool:
@@ -163,7 +217,8 @@ async def _renew(session: AsyncSession, row: JobRow, times: ClaimTimes) -> None:
 async def _give_up(session: AsyncSession, row: JobRow) -> None:
     row.fault = Fault(
         "ATTEMPTS_EXHAUSTED",
-        f"the job was begun {row.attempt} times and its worker died {row.attempt - row.releases}"
-        " times; it may need more memory than there is",
+        f"the job was begun {row.attempt} times, of which {row.attempt - row.releases} ended"
+        " without a result, the last one by the death of its worker; it may need more memory"
+        " than there is",
     )
     await end_row(session, row, JobState.FAILED, row.fault.message)

@@ -22,13 +22,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
-from registry.reports import Fault, ParityReport
+from registry.reports import Fault, Metric, ParityReport
 from registry.signature import Signature, Task
+from training.contest import Contender, hold_contest
 from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid, TrainerNotInstalled
 from training.estimators import build_estimator
 from training.evaluation.document import document
-from training.evaluation.evaluate import evaluate
+from training.evaluation.evaluate import evaluate, measure_holdout
 from training.evaluation.report import describe
 from training.export import describe_signature, export_pipeline
 from training.features import (
@@ -37,11 +38,13 @@ from training.features import (
     to_frame,
 )
 from training.fitting import (
+    CHAMPION_FILE,
     MODEL_FILE,
     FitFile,
     FitOutcome,
     FitProgress,
     FitRequest,
+    Level,
 )
 from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
@@ -49,6 +52,7 @@ from training.leaks import find_leaks
 from training.parity import Parity, make_report, open_session, predict
 from training.plan import Examples, Plan, Report, make_plan, take_examples, to_text
 from training.refusal import FitRefused
+from training.search.search import keep_rising, search_plan
 from training.trainers import FAMILIES
 
 _LIBRARIES = ("scikit-learn", "onnx", "onnxruntime", "numpy", "polars")
@@ -90,19 +94,36 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         for leak in find_leaks(frame, target):
             report(FitProgress("read", 8, f"warning: {leak}"))
     examples = take_examples(request, plan, frame, table, report)
+    if request.search:
+        report = keep_rising(report)
+
+        def try_plan(plan: Plan, examples: Examples) -> tuple[Metric, ...]:
+            """Fit one trial of a search, quietly."""
+            pipeline = _fit_pipeline(request, plan, examples, lambda _: None)
+            return measure_holdout(pipeline, plan, examples)
+
+        plan = search_plan(request.search, plan, examples, try_plan, report)
     pipeline = _fit_pipeline(request, plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
     evaluation = evaluate(
         pipeline, plan, examples, lambda line: report(FitProgress("evaluate", 72, line))
     )
-    report(FitProgress("evaluate", 75, describe(evaluation)))
+    figures = evaluation.metrics
+    report(FitProgress("evaluate", 75, describe(evaluation), metrics=figures))
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
     classes = _list_classes(pipeline, plan)
     signature = describe_signature(examples.inputs, plan.task, examples.target, len(classes))
     model = export_pipeline(pipeline, signature, FAMILIES[plan.trainer.id])
     (folder / MODEL_FILE).write_bytes(model)
+    contest = None
+    if request.rival:
+        report(FitProgress("compare", 83, "measuring the champion on the same rows"))
+        values = pipeline.classes_ if plan.task is Task.CLASSIFICATION else None
+        contender = Contender(signature, classes, values)
+        champion = (folder / CHAMPION_FILE).read_bytes()
+        contest = hold_contest(champion, request.rival, contender, plan, examples)
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
     parity = _check_parity(pipeline, model, signature, examples, plan, folder)
     report(FitProgress("parity", 95, _describe_parity(parity)))
@@ -118,6 +139,7 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         parity=parity,
         libraries=_list_libraries(plan.trainer.package),
         artifacts=_MODEL_FILES,
+        contest=contest,
     )
     report(FitProgress("card", 95, "writing down what was found"))
     more = document(folder, request, outcome, evaluation)
@@ -158,7 +180,8 @@ def _tell_warnings(report: Report) -> Iterator[None]:
         warnings.simplefilter("always")
         yield
     for message in dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught):
-        report(FitProgress("fit", 65, f"warning: {message[:_LONGEST_MESSAGE]}"))
+        text = f"warning: {message[:_LONGEST_MESSAGE]}"
+        report(FitProgress("fit", 65, text, Level.WARNING))
 
 
 def _check_parity(

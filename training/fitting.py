@@ -6,17 +6,39 @@ and finds `outcome.json` there at the end, beside the files of the version.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pydantic import JsonValue
 
 from registry.reports import Fault, Metric, ParityReport
+from registry.schema import ModelSchema
 from registry.signature import Signature, Task
 from training.columns import TableFormat
 from training.evaluation.scheme import DEFAULT, Scheme
 from training.feature_steps import FeatureColumn, FeatureSelection
 from training.learning import Learning
+from training.promotion import Contest
+from training.search.spec import SearchRequest, Trial
 
 MODEL_FILE = "model.onnx"
+CHAMPION_FILE = "champion.onnx"
+
+
+class Level(StrEnum):
+    """What kind of line a progress is in a log."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """The champion to compare with, beside its file in the folder."""
+
+    signature: Signature
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +49,13 @@ class Origin:
         model_id: The model that gets the version.
         dataset_version: The table's resource name.
         dataset_sha256: The digest of its file, in hexadecimal.
+        schemas: The typed services that the model has.
     """
 
     model_id: str = "model"
     dataset_version: str = ""
     dataset_sha256: str = ""
+    schemas: tuple[ModelSchema, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +77,8 @@ class FitRequest:
         evaluation: How the version is evaluated.
         origin: What the model card says of where the version comes from.
         with_card: Whether plots and the model card are made, which takes about a second.
+        rival: The champion to compare with, if that is asked for.
+        search: The settings to search for, if that is asked for.
     """
 
     table_path: str
@@ -65,6 +91,8 @@ class FitRequest:
     feature_selection: FeatureSelection | None = None
     holdout_fraction: float = 0.2
     seed: int = 0
+    rival: Rival | None = None
+    search: SearchRequest | None = None
     learning: Learning = field(default_factory=Learning)
     evaluation: Scheme = DEFAULT
     origin: Origin = field(default_factory=Origin)
@@ -81,14 +109,20 @@ class FitProgress:
     """One line of a fit's standard output.
 
     Attributes:
-        stage: One of read, split, fit, evaluate, export, parity, card.
+        stage: One of read, split, search, fit, evaluate, export, compare, parity, card.
         percent: How far the fit is, 0 to 100, never falling.
         message: For people.
+        level: What kind of line it is.
+        metrics: What was measured.
+        trial: The trial of a search that it tells of.
     """
 
     stage: str
     percent: int
     message: str
+    level: Level = Level.INFO
+    metrics: tuple[Metric, ...] = ()
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +152,7 @@ class FitOutcome:
         libraries: Name to version of what made it.
         artifacts: The files in the folder that belong to the version: the model, its golden
             rows, the evaluation, plots and the model card.
+        contest: How the champion did on the same holdout rows, if that was asked for.
     """
 
     fault: Fault | None = None
@@ -131,3 +166,4 @@ class FitOutcome:
     parity: ParityReport | None = None
     libraries: dict[str, str] = field(default_factory=dict)
     artifacts: tuple[FitFile, ...] = ()
+    contest: Contest | None = None

@@ -10,8 +10,30 @@ from registry.reports import Fault, Metric
 from registry.signature import Task
 from training.evaluation.scheme import DEFAULT, Scheme
 from training.feature_steps import FeatureColumn, FeatureSelection
-from training.learning import Learning
+from training.fitting import Level
+from training.learning import MOST_TOLERANCE, Learning
+from training.promotion import OnSuccess, PromotionOutcome
+from training.search.spec import SearchSpec, Trial
 from training.states import JobState
+
+DEFAULT_QUEUE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class JobBounds:
+    """What a job may ask for at most; the operator's settings.
+
+    Attributes:
+        memory_mb: MiB of memory of a fit.
+        seconds: Of a fit.
+        max_attempts: How many attempts may end by no fault of the job.
+        parity_tolerance: How far a graph may be from its pipeline.
+    """
+
+    memory_mb: int = 8192
+    seconds: float = 3600.0
+    max_attempts: int = 5
+    parity_tolerance: float = MOST_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +55,13 @@ class JobSpec:
         evaluation: How the version is evaluated.
         labels: Free words.
         learning: Several targets, weights, calibration, and how exact the graph must be.
+        queue: The queue that it waits in.
+        priority: Which jobs of a queue begin first: the larger ones.
+        memory_mb: MiB of memory of a fit; 0 is the operator's bound.
+        seconds: Of a fit; 0 is the operator's bound.
+        max_attempts: How many attempts may end by no fault of the job; 0 is the bound.
+        on_success: What becomes of the version.
+        search: The settings to search for.
     """
 
     model_id: str
@@ -49,15 +78,31 @@ class JobSpec:
     evaluation: Scheme = DEFAULT
     labels: Mapping[str, str] = field(default_factory=dict)
     learning: Learning = field(default_factory=Learning)
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+    memory_mb: int = 0
+    seconds: float = 0.0
+    max_attempts: int = 0
+    on_success: OnSuccess = field(default_factory=OnSuccess)
+    search: SearchSpec | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, one or several."""
+        return self.learning.targets or (self.target,)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is kept; the spec's dataset reference is the exact number."""
+    """A job as it is kept; the spec's dataset reference is the exact number.
+
+    Its place tells where it stands in lists, and outlives it.
+    """
 
     job_id: str
     uid: str
     etag: str
+    place: str
     spec: JobSpec
     state: JobState
     stage: str
@@ -66,6 +111,7 @@ class Job:
     version_number: int | None
     fault: Fault | None
     metrics: tuple[Metric, ...]
+    promotion: PromotionOutcome | None
     create_time: datetime
     start_time: datetime | None
     end_time: datetime | None
@@ -83,3 +129,6 @@ class JobEvent:
     progress_percent: int
     message: str
     attempt: int
+    level: Level
+    metrics: tuple[Metric, ...]
+    trial: Trial | None

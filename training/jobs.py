@@ -2,38 +2,46 @@
 
 import secrets
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from registry.changes import announce
-from registry.models import check_texts, ensure_model, get_model_row
+from registry.errors import EtagMismatch
+from registry.models import ensure_model, get_model_row
 from registry.names import check_id
 from registry.paging import Page
-from registry.signature import Task
+from registry.reports import Metric
 from training.datasets import get_version_row
 from training.errors import (
+    DatasetNotFound,
+    DatasetVersionNotFound,
     TrainingJobAlreadyExists,
     TrainingJobNotFound,
     TrainingJobStateInvalid,
 )
-from training.evaluation.scheme import DEFAULT
-from training.feature_steps import FeaturePlan
-from training.job import Job, JobEvent, JobSpec
-from training.job_checks import check_spec
-from training.learning import MOST_TOLERANCE
-from training.queue import enqueue
+from training.findings import Finding
+from training.fitting import Level
+from training.job import Job, JobBounds, JobEvent, JobSpec
+from training.job_checks import check_spec, fill_bounds, find_faults
+from training.job_filters import Selection
+from training.job_rows import etag_of, event_of_row, job_of_row, new_job_row
+from training.queue import Entry, enqueue
+from training.search.spec import Trial
 from training.states import TRANSITIONS, JobState
 from training.tables import DatasetVersionRow, JobEventRow, JobRow
+from training.trials import delete_trials
 
 JOBS_CHANGED = "modelyard_jobs"
 """The channel on which every change of a job is announced, with its id."""
 
 MAX_EVENTS = 10_000
+_DEFAULT_BOUNDS = JobBounds()
+_ALL = Selection()
 
 
 async def create_job(
-    session: AsyncSession, job_id: str, spec: JobSpec, most_tolerance: float = MOST_TOLERANCE
+    session: AsyncSession, job_id: str, spec: JobSpec, bounds: JobBounds = _DEFAULT_BOUNDS
 ) -> Job:
     """Make a job and put it into the queue, in one transaction.
 
@@ -41,7 +49,7 @@ async def create_job(
         session: The transaction.
         job_id: An id of the caller's choice, or empty.
         spec: What is wanted.
-        most_tolerance: How far a graph may be from its pipeline, whatever a job asks for.
+        bounds: What it may ask for at most, and gets where it asks for nothing.
 
     Raises:
         FieldInvalid: Something is not legal; nothing was begun.
@@ -49,24 +57,37 @@ async def create_job(
         TrainingJobAlreadyExists: The id is taken.
     """
     job_id = check_id(job_id, "training_job_id") if job_id else f"job-{secrets.token_hex(6)}"
-    check_texts("", "", spec.labels, "training_job")
     table = await get_version_row(session, spec.dataset_id, spec.dataset_reference)
-    check_spec(spec, table, most_tolerance)
+    check_spec(spec, table, bounds)
     # Two callers may choose the same id at once: the second one waits, then finds it taken.
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(job_id, 0))))
-    if await _find_row(session, job_id):
+    if await find_row(session, job_id):
         raise TrainingJobAlreadyExists(
             f"the training job {job_id!r} exists already",
             field="training_job_id",
             details={"training_job": job_id},
         )
     await ensure_model(session, spec.model_id)
-    row = _new_row(job_id, spec, table, (await get_model_row(session, spec.model_id)).id)
+    model = await get_model_row(session, spec.model_id)
+    row = new_job_row(job_id, fill_bounds(spec, bounds), table, model.id)
     session.add(row)
     await session.flush()
     await add_event(session, row, "the job waits for a worker")
-    await enqueue(session, job_id)
+    await enqueue(session, entry_of(row))
     return await get_job(session, job_id)
+
+
+async def validate_job(
+    session: AsyncSession, spec: JobSpec, bounds: JobBounds = _DEFAULT_BOUNDS
+) -> list[Finding]:
+    """Say everything that a job would be refused for or fail of, and what else is to know."""
+    try:
+        table = await get_version_row(session, spec.dataset_id, spec.dataset_reference)
+    except (DatasetNotFound, DatasetVersionNotFound) as error:
+        reason = "DATASET_NOT_FOUND"
+        missing = Finding("training_job.dataset_version", reason, error.message)
+        return [missing, *find_faults(spec, None, bounds)]
+    return find_faults(spec, table, bounds)
 
 
 async def get_job(session: AsyncSession, job_id: str) -> Job:
@@ -78,12 +99,15 @@ async def get_job(session: AsyncSession, job_id: str) -> Job:
     return job_of_row(await get_job_row(session, job_id))
 
 
-async def list_jobs(session: AsyncSession, page: Page) -> list[Job]:
-    """Return one page of jobs, newest first, and one more if there is a next page."""
-    query = _query().order_by(JobRow.id.desc()).limit(page.size + 1)
-    if page.after is not None:
-        last = await _find_row(session, page.after)
-        query = query.where(JobRow.id < last.id) if last else query
+async def list_jobs(session: AsyncSession, page: Page, selection: Selection = _ALL) -> list[Job]:
+    """Return one page of jobs, and one more if there is a next page.
+
+    Args:
+        session: The transaction.
+        page: Which part; behind the `place` of the last job seen.
+        selection: Which jobs, in which order; all, newest first, if nothing is said.
+    """
+    query = selection.apply(_query(), page.after).limit(page.size + 1)
     return [job_of_row(row) for row in await session.scalars(query)]
 
 
@@ -108,6 +132,34 @@ async def cancel_job(session: AsyncSession, job_id: str) -> Job:
     return await get_job(session, job_id)
 
 
+async def delete_job(session: AsyncSession, job_id: str, etag: str = "") -> None:
+    """Remove a job that has ended, with its events; its version stays.
+
+    Raises:
+        TrainingJobNotFound: There is none.
+        TrainingJobStateInvalid: It has not ended.
+        EtagMismatch: It is no longer what the caller saw.
+    """
+    row = await get_job_row(session, job_id, for_update=True)
+    details = {"training_job": job_id, "state": row.state}
+    if etag and etag != etag_of(row):
+        raise EtagMismatch(
+            f"the training job {job_id!r} was changed since you read it; read it again, then"
+            " decide",
+            field="etag",
+            details=details,
+        )
+    if not JobState(row.state).final:
+        raise TrainingJobStateInvalid(
+            f"the training job {job_id!r} is {row.state}; cancel it before it is deleted",
+            details=details,
+        )
+    await delete_trials(session, row)
+    await session.execute(delete(JobEventRow).where(JobEventRow.job_row == row.id))
+    await session.delete(row)
+    await announce(session, JOBS_CHANGED, job_id)
+
+
 async def list_events(
     session: AsyncSession, job_id: str, after_sequence: int, most: int
 ) -> list[JobEvent]:
@@ -119,7 +171,7 @@ async def list_events(
         .order_by(JobEventRow.sequence)
         .limit(most)
     )
-    return [_event(row) for row in await session.scalars(query)]
+    return [event_of_row(row) for row in await session.scalars(query)]
 
 
 def change_state(row: JobRow, state: JobState) -> None:
@@ -131,13 +183,21 @@ def change_state(row: JobRow, state: JobState) -> None:
 
 async def end_row(session: AsyncSession, row: JobRow, state: JobState, message: str) -> None:
     """Move a job to a final state and tell those who follow it."""
+    level = Level.ERROR if state == JobState.FAILED else Level.INFO
     change_state(row, state)
     row.lease_end = None
     row.end_time = await session.scalar(select(func.now()))
-    await add_event(session, row, message)
+    await add_event(session, row, message, level)
 
 
-async def add_event(session: AsyncSession, row: JobRow, message: str) -> None:
+async def add_event(
+    session: AsyncSession,
+    row: JobRow,
+    message: str,
+    level: Level = Level.INFO,
+    metrics: tuple[Metric, ...] = (),
+    trial: Trial | None = None,
+) -> None:
     """Record what happened to a locked job, and announce it.
 
     A job keeps a bounded number of events: past that only its end is recorded.
@@ -152,10 +212,18 @@ async def add_event(session: AsyncSession, row: JobRow, message: str) -> None:
             progress_percent=row.progress_percent,
             message=message[:1000].replace("\0", ""),
             attempt=row.attempt,
+            level=level,
+            metrics=metrics,
+            trial=trial,
         )
         session.add(event)
     await session.flush()
     await announce(session, JOBS_CHANGED, row.job_id)
+
+
+def entry_of(row: JobRow, delay_seconds: float = 0.0) -> Entry:
+    """Make a job's queue entry."""
+    return Entry(row.job_id, row.queue, row.priority, delay_seconds)
 
 
 async def get_job_row(session: AsyncSession, job_id: str, *, for_update: bool = False) -> JobRow:
@@ -164,7 +232,7 @@ async def get_job_row(session: AsyncSession, job_id: str, *, for_update: bool = 
     Raises:
         TrainingJobNotFound: There is none.
     """
-    row = await _find_row(session, job_id, for_update=for_update)
+    row = await find_row(session, job_id, for_update=for_update)
     if row is None:
         raise TrainingJobNotFound(
             f"there is no training job {job_id!r}", details={"training_job": job_id}
@@ -172,9 +240,10 @@ async def get_job_row(session: AsyncSession, job_id: str, *, for_update: bool = 
     return row
 
 
-async def _find_row(
+async def find_row(
     session: AsyncSession, job_id: str, *, for_update: bool = False
 ) -> JobRow | None:
+    """Return a job's row, or None; see `get_job_row`."""
     query = _query().where(JobRow.job_id == job_id)
     if for_update:
         query = query.with_for_update(of=JobRow)
@@ -185,83 +254,4 @@ def _query() -> Select[JobRow]:
     return select(JobRow).options(
         joinedload(JobRow.model),
         joinedload(JobRow.dataset_version).joinedload(DatasetVersionRow.dataset),
-    )
-
-
-def _new_row(job_id: str, spec: JobSpec, table: DatasetVersionRow, model_row: int) -> JobRow:
-    return JobRow(
-        job_id=job_id,
-        state=JobState.QUEUED,
-        model_row=model_row,
-        dataset_version_row=table.id,
-        target=spec.target,
-        task=spec.task,
-        trainer=spec.trainer,
-        settings=dict(spec.settings),
-        features=FeaturePlan(spec.features, spec.feature_selection),
-        holdout_fraction=spec.holdout_fraction,
-        seed=spec.seed,
-        evaluation=spec.evaluation,
-        labels=dict(spec.labels),
-        learning=spec.learning,
-        metrics=(),
-        # Values of the database's making are needed before the row is read back.
-        stage="",
-        progress_percent=0,
-        attempt=0,
-        releases=0,
-        last_sequence=0,
-        revision=1,
-    )
-
-
-def job_of_row(row: JobRow) -> Job:
-    """Turn a row, read with all it refers to, into a value."""
-    return Job(
-        job_id=row.job_id,
-        uid=str(row.uid),
-        etag=f'"{row.id}-{row.revision}"',
-        spec=_spec(row),
-        state=JobState(row.state),
-        stage=row.stage,
-        progress_percent=row.progress_percent,
-        attempt=row.attempt,
-        version_number=row.version_number,
-        fault=row.fault,
-        metrics=row.metrics,
-        create_time=row.create_time,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        update_time=row.update_time,
-    )
-
-
-def _spec(row: JobRow) -> JobSpec:
-    return JobSpec(
-        model_id=row.model.model_id,
-        dataset_id=row.dataset_version.dataset.dataset_id,
-        dataset_reference=str(row.dataset_version.number),
-        target=row.target,
-        task=Task(row.task) if row.task else None,
-        trainer=row.trainer,
-        settings=row.settings,
-        features=row.features.columns,
-        feature_selection=row.features.selection,
-        holdout_fraction=row.holdout_fraction,
-        seed=row.seed,
-        evaluation=row.evaluation or DEFAULT,
-        labels=row.labels,
-        learning=row.learning,
-    )
-
-
-def _event(row: JobEventRow) -> JobEvent:
-    return JobEvent(
-        sequence=row.sequence,
-        event_time=row.event_time,
-        state=JobState(row.state),
-        stage=row.stage,
-        progress_percent=row.progress_percent,
-        message=row.message,
-        attempt=row.attempt,
     )

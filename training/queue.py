@@ -6,6 +6,7 @@ and comes back could otherwise finish a job that another worker runs again.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 import psycopg
 from procrastinate import App, PsycopgConnector
@@ -22,8 +23,25 @@ TASK = "train"
 _writer = App(connector=PsycopgConnector())
 
 
-async def enqueue(session: AsyncSession, job_id: str) -> None:
-    """Put a job into the queue, in the session's transaction: both or neither.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the queue knows of a job.
+
+    Attributes:
+        job_id: The job.
+        queue: The queue that it waits in.
+        priority: The larger ones come first.
+        delay_seconds: How long it is not to be had yet.
+    """
+
+    job_id: str
+    queue: str
+    priority: int
+    delay_seconds: float = 0.0
+
+
+async def enqueue(session: AsyncSession, entry: Entry) -> None:
+    """Put a job into its queue, in the session's transaction: both or neither.
 
     A job that waits in the queue already is not put there twice.
     """
@@ -36,16 +54,25 @@ async def enqueue(session: AsyncSession, job_id: str) -> None:
         # A savepoint: the refusal of an entry must not end our transaction. Made on the
         # driver's connection, because SQLAlchemy does not see what the library does on it.
         async with raw.transaction():
-            deferrer = _writer.configure_task(TASK, queueing_lock=job_id, connection=raw)
-            await deferrer.defer_async(job_id=job_id)
+            delay = {"seconds": entry.delay_seconds} if entry.delay_seconds else None
+            deferrer = _writer.configure_task(
+                TASK,
+                queueing_lock=entry.job_id,
+                queue=entry.queue,
+                priority=entry.priority,
+                schedule_in=delay,
+                connection=raw,
+            )
+            await deferrer.defer_async(job_id=entry.job_id)
     await session.execute(text("set local search_path to default"))
 
 
-def make_app(url: URL) -> App:
+def make_app(url: URL, queues: int = 1) -> App:
     """Make the worker's side of the queue; open it before use.
 
     Args:
         url: The database.
+        queues: How many queues are listened to, each on a connection of its own.
     """
     query = {key: value for key, value in url.query.items() if isinstance(value, str)}
     conninfo = make_conninfo(
@@ -56,4 +83,4 @@ def make_app(url: URL) -> App:
         dbname=url.database,
         options=f"-c search_path={SCHEMA}",
     )
-    return App(connector=PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4))
+    return App(connector=PsycopgConnector(conninfo=conninfo, min_size=1, max_size=3 + queues))

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from google.protobuf.empty_pb2 import Empty
+
 from modelyard.training.v1 import training_pb2 as rpc
 from modelyard.training.v1 import training_pb2_grpc as stubs
 from registry.errors import FieldInvalid
@@ -12,8 +14,12 @@ from registry.requests import do_once
 from registry.transactions import Sessions, begin
 from training import jobs, names
 from training.catalog import find_trainer, list_trainers
+from training.findings import finding_of
 from training.followers import JobFollowers
-from training.messages import job_spec, to_event, to_job, to_trainer
+from training.job import JobBounds
+from training.job_filters import PLACE_PATTERN, read_selection
+from training.job_messages import job_spec, to_event, to_finding, to_job, to_trainer
+from training.trials import list_trials
 
 
 class TrainingServicer(stubs.TrainingServiceServicer):
@@ -22,13 +28,13 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     Args:
         sessions: Opens transactions.
         followers: Wakes those who follow a job.
-        most_tolerance: How far a graph may be from its pipeline, whatever a job asks for.
+        bounds: What a job may ask for at most.
     """
 
-    def __init__(self, sessions: Sessions, followers: JobFollowers, most_tolerance: float) -> None:
+    def __init__(self, sessions: Sessions, followers: JobFollowers, bounds: JobBounds) -> None:
         self._sessions = sessions
         self._followers = followers
-        self._most_tolerance = most_tolerance
+        self._bounds = bounds
 
     async def CreateTrainingJob(
         self, request: rpc.CreateTrainingJobRequest, context: Any
@@ -39,9 +45,7 @@ class TrainingServicer(stubs.TrainingServiceServicer):
             job = await do_once(
                 session,
                 request_key("CreateTrainingJob", request),
-                lambda: jobs.create_job(
-                    session, request.training_job_id, spec, self._most_tolerance
-                ),
+                lambda: jobs.create_job(session, request.training_job_id, spec, self._bounds),
                 lambda job: job.job_id,
                 lambda job_id: jobs.get_job(session, job_id),
             )
@@ -53,19 +57,38 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         """Return a job."""
         job_id = names.job_id_of(request.name, "name")
         async with begin(self._sessions) as session:
-            return to_job(await jobs.get_job(session, job_id))
+            job = await jobs.get_job(session, job_id)
+            return to_job(job, await list_trials(session, job))
 
     async def ListTrainingJobs(
         self, request: rpc.ListTrainingJobsRequest, context: Any
     ) -> rpc.ListTrainingJobsResponse:
-        """List jobs, newest first."""
-        page = read_page("trainingJobs", request.page_size, request.page_token)
+        """List jobs."""
+        selection = read_selection(request.filter, request.order_by)
+        # A token belongs to one list: it is refused with another filter or order.
+        list_name = f"trainingJobs?{request.filter}&{request.order_by}"
+        page = read_page(list_name, request.page_size, request.page_token, PLACE_PATTERN)
         async with begin(self._sessions) as session:
-            found = await jobs.list_jobs(session, page)
-        shown, token = cut_page(found, page, "trainingJobs", lambda job: job.job_id)
+            found = await jobs.list_jobs(session, page, selection)
+        shown, token = cut_page(found, page, list_name, lambda job: job.place)
         return rpc.ListTrainingJobsResponse(
             training_jobs=[to_job(job) for job in shown], next_page_token=token
         )
+
+    async def ValidateTrainingJob(
+        self, request: rpc.ValidateTrainingJobRequest, context: Any
+    ) -> rpc.ValidateTrainingJobResponse:
+        """Say what would fail, before any training."""
+        try:
+            spec = job_spec(request.training_job)
+        except FieldInvalid as error:
+            # What can't be read can't be checked any further.
+            return rpc.ValidateTrainingJobResponse(
+                findings=[to_finding(finding_of(error, "training_job"))]
+            )
+        async with begin(self._sessions) as session:
+            findings = await jobs.validate_job(session, spec, self._bounds)
+        return rpc.ValidateTrainingJobResponse(findings=[to_finding(it) for it in findings])
 
     async def CancelTrainingJob(
         self, request: rpc.CancelTrainingJobRequest, context: Any
@@ -74,6 +97,23 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         job_id = names.job_id_of(request.name, "name")
         async with begin(self._sessions) as session:
             return to_job(await jobs.cancel_job(session, job_id))
+
+    async def DeleteTrainingJob(self, request: rpc.DeleteTrainingJobRequest, context: Any) -> Empty:
+        """Remove a job that has ended."""
+        job_id = names.job_id_of(request.name, "name")
+
+        async def delete() -> None:
+            await jobs.delete_job(session, job_id, request.etag)
+
+        async with begin(self._sessions, validate_only=request.validate_only) as session:
+            await do_once(
+                session,
+                request_key("DeleteTrainingJob", request),
+                delete,
+                lambda _: job_id,
+                _find_nothing,
+            )
+        return Empty()
 
     async def WatchTrainingJob(
         self, request: rpc.WatchTrainingJobRequest, context: Any
@@ -94,3 +134,7 @@ class TrainingServicer(stubs.TrainingServiceServicer):
     async def GetTrainer(self, request: rpc.GetTrainerRequest, context: Any) -> rpc.Trainer:
         """Return a trainer."""
         return to_trainer(find_trainer(names.trainer_id_of(request.name, "name")))
+
+
+async def _find_nothing(_: str) -> None:
+    """Find what a deletion left, for its repeat."""

@@ -31,6 +31,8 @@ from training.csv_options import CsvOptions
 from training.evaluation.scheme import Scheme
 from training.feature_steps import FeaturePlan
 from training.learning import Learning
+from training.promotion import OnSuccess, PromotionOutcome
+from training.search.spec import SearchSpec, Trial
 
 # Jobs of the first release have a list of columns.
 _StoredFeatures = Annotated[
@@ -142,6 +144,15 @@ class JobRow(Base):
     evaluation: Mapped[Scheme | None] = mapped_column(AsJson(Scheme))
     labels: Mapped[dict[str, str]] = mapped_column(AsJson(dict[str, str]))
     learning: Mapped[Learning] = mapped_column(AsJson(Learning), server_default="{}")
+    queue: Mapped[str] = mapped_column(server_default="default")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    # Of these three, 0 is the operator's bound.
+    memory_mb: Mapped[int] = mapped_column(server_default="0")
+    seconds: Mapped[float] = mapped_column(Float(53), server_default="0")
+    max_attempts: Mapped[int] = mapped_column(server_default="0")
+    on_success: Mapped[OnSuccess] = mapped_column(AsJson(OnSuccess), server_default="{}")
+    search: Mapped[SearchSpec | None] = mapped_column(AsJson(SearchSpec))
+    promotion: Mapped[PromotionOutcome | None] = mapped_column(AsJson(PromotionOutcome))
     stage: Mapped[str] = mapped_column(server_default="")
     progress_percent: Mapped[int] = mapped_column(server_default="0")
     # Fences: what a worker writes counts only while this is still the attempt it claimed.
@@ -178,3 +189,18 @@ class JobEventRow(Base):
     progress_percent: Mapped[int]
     message: Mapped[str]
     attempt: Mapped[int]
+    level: Mapped[str] = mapped_column(server_default="INFO")
+    metrics: Mapped[tuple[Metric, ...]] = mapped_column(
+        AsJson(tuple[Metric, ...]), server_default="[]"
+    )
+    trial: Mapped[Trial | None] = mapped_column(AsJson(Trial))
+
+
+class TrialRow(Base):
+    """A trial of a job's search, which a later attempt does not repeat once it has ended."""
+
+    __tablename__ = "training_trials"
+
+    job_row: Mapped[int] = mapped_column(ForeignKey("training_jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    trial: Mapped[Trial] = mapped_column(AsJson(Trial))

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -82,13 +84,21 @@ def test_a_job_survives_a_stop_and_a_start(server: ServerProcess) -> None:
         check_one_version(client, job)
 
 
-def test_a_running_job_is_cancelled(server: ServerProcess) -> None:
+def test_a_running_job_is_cancelled_within_two_seconds(server: ServerProcess) -> None:
+    taken = []
     with server.connect() as client:
-        job = start_slow_job(client)
-        client.cancel_training_job(job)
-        done = client.wait_for_training_job(job)
-        assert done.state == TrainingJob.STATE_CANCELLED
+        for _ in range(5):
+            job = start_slow_job(client)
+            client.cancel_training_job(job)
+            done = client.wait_for_training_job(job)
+            assert done.state == TrainingJob.STATE_CANCELLED
+            events = list(client.watch_training_job(job))
+            asked = next(it for it in events if it.state == TrainingJob.STATE_CANCELLING)
+            taken.append(events[-1].event_time.ToDatetime() - asked.event_time.ToDatetime())
         assert client.list_model_versions("m") == []
+    # By the database's clock; the bound is what the product promises.
+    sys.stdout.write(f"\ncancelled in {', '.join(f'{it.total_seconds():.2f}' for it in taken)} s\n")
+    assert max(taken) < timedelta(seconds=2)
 
 
 def test_kills_during_writes_lose_no_acknowledged_version(

@@ -67,12 +67,13 @@ def test_the_shell_predicts_by_reflection(
     assert json.loads(output)["modelVersion"] == "1"
 
 
-def test_the_line_of_a_model_card_predicts_when_pasted(
-    server: ServerProcess, client: Client, tmp_path: Path
+@pytest.mark.parametrize("method", ["ModelInfer", "models.penguins.v1.Penguins/Predict"])
+def test_the_lines_of_a_model_card_predict_when_pasted(
+    server: ServerProcess, client: Client, tmp_path: Path, method: str
 ) -> None:
     card = tmp_path / "card.md"
     assert client.download_artifact("penguins", "champion", "model-card.md", card).size_bytes
-    (line,) = [line for line in card.read_text().splitlines() if line.endswith("/ModelInfer")]
+    (line,) = [line for line in card.read_text().splitlines() if line.endswith(method)]
     grpcurl, _, _, data, address, method = shlex.split(line)
     assert (grpcurl, address) == ("grpcurl", "HOST:PORT")
     code, output = curl(server, method, data)

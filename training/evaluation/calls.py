@@ -1,14 +1,11 @@
 """How to call a version, with a golden row filled in: lines that work when they are pasted."""
 
 import base64
-import json
-import re
-import shlex
 from dataclasses import dataclass
 
-import numpy as np
-
 from registry.golden_rows import Cell, GoldenRows, GoldenTensor
+from registry.schema import ModelSchema
+from registry.schema_examples import shorten_cell, write_example_line, write_grpcurl_line
 
 _ADDRESS = "HOST:PORT"
 _CONTENTS = {
@@ -35,61 +32,42 @@ class Call:
     text: str
 
 
-def describe_calls(model_id: str, golden: GoldenRows) -> tuple[Call, ...]:
-    """Describe three ways to have the champion of a model predict the first golden row."""
-    row = {name: _cell(tensor) for name, tensor in golden.inputs.items()}
-    known = {name: value for name, value in row.items() if value is not None}
-    return (
-        Call("The model's own typed service", "sh", _typed_call(model_id, known)),
+def describe_calls(
+    model_id: str, schema: ModelSchema | None, golden: GoldenRows
+) -> tuple[Call, ...]:
+    """Describe the ways to have the champion of a model predict the first golden row.
+
+    Args:
+        model_id: The model.
+        schema: Its typed service; None if the version can have none.
+        golden: The golden rows.
+    """
+    calls = [
         Call("Open Inference Protocol", "sh", _tensor_call(model_id, golden)),
-        Call("Python client", "python", _python_call(model_id, row)),
-    )
-
-
-def _cell(tensor: GoldenTensor) -> Cell | None:
-    """Return the first row's value; None where it is missing."""
-    value = tensor.values[0]
-    if tensor.datatype == "BYTES":
-        return value or None
-    # NaN and the infinities, which count as missing too, are words.
-    return None if isinstance(value, str) else _shorten(tensor.datatype, value)
-
-
-def _shorten(datatype: str, value: Cell) -> Cell:
-    """Write an FP32 number with the digits that it has."""
-    return float(str(np.float32(value))) if datatype == "FP32" else value
-
-
-def _typed_call(model_id: str, row: dict[str, Cell]) -> str:
-    package = model_id.replace("-", "_")
-    service = "".join(part.capitalize() for part in re.split("-+", model_id))
-    return _grpcurl(row, f"models.{package}.v1.{service}/Predict")
+        Call("Python client", "python", _python_call(model_id, golden)),
+    ]
+    if schema:
+        line = write_example_line(schema, golden, _ADDRESS)
+        calls.insert(0, Call("The model's own typed service", "sh", line))
+    return tuple(calls)
 
 
 def _tensor_call(model_id: str, golden: GoldenRows) -> str:
     tensors = [_to_tensor(name, tensor) for name, tensor in golden.inputs.items()]
     request = {"model_name": model_id, "inputs": tensors}
-    return _grpcurl(request, "inference.GRPCInferenceService/ModelInfer")
+    return write_grpcurl_line(request, "inference.GRPCInferenceService/ModelInfer", _ADDRESS)
 
 
 def _to_tensor(name: str, tensor: GoldenTensor) -> dict[str, object]:
-    value = tensor.values[0]
+    value = shorten_cell(tensor.datatype, tensor.values[0])
     if tensor.datatype == "BYTES":
         value = base64.b64encode(str(value).encode()).decode()
-    elif not isinstance(value, str):
-        value = _shorten(tensor.datatype, value)
     contents = {_CONTENTS[tensor.datatype]: [value]}
     return {"name": name, "datatype": tensor.datatype, "shape": [1, 1], "contents": contents}
 
 
-def _grpcurl(request: object, method: str) -> str:
-    text = json.dumps(request, ensure_ascii=False)
-    # What can't be seen, such as marks that turn the direction of writing, is written out.
-    plain = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
-    return f"grpcurl -plaintext -d {shlex.quote(plain)} {_ADDRESS} {method}"
-
-
-def _python_call(model_id: str, row: dict[str, Cell | None]) -> str:
+def _python_call(model_id: str, golden: GoldenRows) -> str:
+    row = {name: _cell(tensor) for name, tensor in golden.inputs.items()}
     lines = [f"        {name!r}: {value!r}," for name, value in row.items()]
     return "\n".join(
         [
@@ -101,3 +79,12 @@ def _python_call(model_id: str, row: dict[str, Cell | None]) -> str:
             "    })",
         ]
     )
+
+
+def _cell(tensor: GoldenTensor) -> Cell | None:
+    """Return the first row's value; None where it is missing."""
+    value = tensor.values[0]
+    if tensor.datatype == "BYTES":
+        return value or None
+    # NaN and the infinities, which count as missing too, are words.
+    return None if isinstance(value, str) else shorten_cell(tensor.datatype, value)

@@ -14,6 +14,8 @@ import jinja2
 
 from registry import golden_rows
 from registry.reports import Metric
+from registry.schema import ModelSchema, find_own_collision, read_shape
+from registry.schema_changes import choose_schema
 from registry.signature import Role, TensorSpec
 from training.evaluation.calls import describe_calls
 from training.evaluation.plots import Plot
@@ -64,7 +66,7 @@ def write_card(
         "inputs": [describe_input(spec) for spec in inputs[:_SHOWN_INPUTS]],
         "more_inputs": len(inputs) - len(inputs[:_SHOWN_INPUTS]),
         "segments": _describe_segments(evaluation),
-        "calls": describe_calls(request.origin.model_id, golden),
+        "calls": describe_calls(request.origin.model_id, _choose_schema(request, outcome), golden),
         "plots": plots,
         "images": {plot.name: base64.b64encode(plot.png).decode() for plot in plots},
     }
@@ -72,6 +74,15 @@ def write_card(
         text = _environment(html=file is HTML).get_template(f"{file.name}.j2").render(known)
         (folder / file.name).write_text(text, encoding="utf-8", newline="\n")
     return MARKDOWN, HTML
+
+
+def _choose_schema(request: FitRequest, outcome: FitOutcome) -> ModelSchema | None:
+    """Tell which typed service the version will be in, as the registry does."""
+    assert outcome.signature
+    shape = read_shape(outcome.signature, outcome.classes)
+    if shape is None or find_own_collision(shape):
+        return None
+    return choose_schema(request.origin.model_id, request.origin.schemas, shape)
 
 
 @functools.cache

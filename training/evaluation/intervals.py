@@ -44,13 +44,13 @@ class Figure:
     upper: float | None = None
 
 
-def measure(parts: Sequence[Answers], seed: int) -> tuple[Figure, ...]:
+def measure(parts: Sequence[Answers], seed: int | None) -> tuple[Figure, ...]:
     """Measure predictions.
 
     Args:
         parts: The answers on the holdout rows, or those of every fold; of folds each figure
             is the mean, and every resample draws as many rows in each fold as it has.
-        seed: Seeds the resamples.
+        seed: Seeds the resamples; None makes none, and so no intervals.
 
     Returns:
         The figures that the rows can give.
@@ -58,7 +58,7 @@ def measure(parts: Sequence[Answers], seed: int) -> tuple[Figure, ...]:
     figures: list[Figure] = []
     for cost, measures in _measures_of(parts):
         values = _join([of(np.ones((1, len(part.weights)))) for of, part in measures])
-        resampled = _resample(measures, cost, seed)
+        resampled = {} if seed is None else _resample(measures, cost, seed)
         figures += [
             _to_figure(name, float(value[0]), resampled.get(name))
             for name, value in values.items()

@@ -7,7 +7,8 @@ times or plain chance decide; such rows count as wrongly predicted.
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -43,6 +44,10 @@ class Division:
     keys: Array
     strata: Array
     seed: int
+
+    def select(self, rows: Array) -> Self:
+        """Take what divides some of the rows."""
+        return replace(self, keys=self.keys[rows], strata=self.strata[rows])
 
 
 def make_division(

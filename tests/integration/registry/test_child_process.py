@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.child_process import ChildExit, ChildLimits, ChildProcess
+from registry.child_process import KILLED, ChildExit, ChildLimits, ChildProcess
 from registry.reports import Fault
 from tests.support.server_process import REPOSITORY, wait_for
 
@@ -54,6 +54,14 @@ tell(lambda: socket.create_connection(("127.0.0.1", 1), 1))
 async def test_memory_is_bounded(children: ChildProcess, tmp_path: Path) -> None:
     ended, _ = await run(children, tmp_path, "bytearray(1 << 30)", memory_bytes=1 << 28)
     assert ended.describe(ChildLimits()).reason == "OUT_OF_MEMORY"
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_child_that_its_host_ends_may_be_tried_again(
+    children: ChildProcess, tmp_path: Path, signal_: signal.Signals
+) -> None:
+    ended, _ = await run(children, tmp_path, f"import os\nos.kill(os.getpid(), {signal_:d})")
+    assert ended.describe(ChildLimits()).reason == KILLED
 
 
 async def test_time_is_bounded_also_for_what_the_child_started(

@@ -372,7 +372,7 @@ async def test_jobs_are_listed_newest_first(database: Sessions) -> None:
         await create(database, job_id)
     async with begin(database) as session:
         first = await jobs.list_jobs(session, Page(2, None))
-        rest = await jobs.list_jobs(session, Page(2, "b"))
+        rest = await jobs.list_jobs(session, Page(2, first[1].place))
     assert [job.job_id for job in first] == ["c", "b", "a"]
     assert [job.job_id for job in rest] == ["a"]
 

@@ -1,11 +1,11 @@
 """A worker's runner on real parts: child processes, store, database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
@@ -15,75 +15,21 @@ from registry.artifact_store import LocalArtifactStore
 from registry.child_process import ChildLimits, ChildProcess
 from registry.errors import FieldInvalid
 from registry.paging import Page
-from registry.transactions import Sessions, begin
+from registry.transactions import begin
 from registry.version import VersionState
 from registry.versions import get_version, list_versions
-from tests.support.penguins import penguin_csv
-from tests.support.streams import chunks_of
-from training import claims, datasets, jobs
+from tests.integration.training.conftest import Bench
+from training import claims, jobs
 from training.claims import ClaimTimes
-from training.columns import Table, TableFormat
-from training.datasets import DatasetDraft
 from training.evaluation.scheme import Scheme, SplitKind
+from training.fitting import Level
 from training.followers import JobFollowers
-from training.job import Job, JobSpec
 from training.queue import make_app
-from training.runner import Runner, RunnerParts
+from training.runner import Runner
+from training.search.spec import DomainKind, Method, Parameter, SearchSpec, TrialState
 from training.states import JobState
-from training.table_reader import TableReader
+from training.trials import list_trials
 from training.worker import Worker
-
-
-class Bench:
-    """A dataset of penguins and a runner for jobs on it."""
-
-    def __init__(self, parts: RunnerParts) -> None:
-        self.parts = parts
-        self.runner = Runner(parts)
-        self.sessions = parts.sessions
-
-    async def upload(self) -> None:
-        store = self.parts.store
-        stored = await store.put(chunks_of(penguin_csv(), 4096), most_bytes=1 << 20)
-        reader = TableReader(store, self.parts.children, ChildLimits(), self.parts.folder)
-        table_format, found = await reader.read(stored, None)
-        assert isinstance(found, Table)
-        assert table_format == TableFormat.CSV
-        async with begin(self.sessions) as session:
-            await datasets.create_dataset(session, "penguins", DatasetDraft())
-            await datasets.add_version(session, "penguins", stored, table_format, found)
-
-    async def create(self, job_id: str, target: str = "species", **options: Any) -> None:
-        spec = JobSpec("m", "penguins", "latest", target, **options)
-        async with begin(self.sessions) as session:
-            await jobs.create_job(session, job_id, spec)
-
-    async def get(self, job_id: str) -> Job:
-        async with begin(self.sessions) as session:
-            return await jobs.get_job(session, job_id)
-
-    async def wait_for_stage(self, job_id: str, stage: str) -> None:
-        followers = JobFollowers(self.sessions, poll_seconds=0.02)
-        async for event in followers.follow(job_id, 0):
-            if event.stage == stage:
-                return
-
-
-@pytest.fixture
-async def bench(
-    sessions: Sessions,
-    store: LocalArtifactStore,
-    admission: Admission,
-    children: ChildProcess,
-    tmp_path: Path,
-) -> AsyncIterator[Bench]:
-    parts = RunnerParts(
-        sessions, store, admission, children, ChildLimits(), tmp_path / "fits", ClaimTimes()
-    )
-    bench = Bench(parts)
-    await bench.upload()
-    yield bench
-    assert list((tmp_path / "fits").iterdir()) == []  # nothing is left behind
 
 
 async def test_a_job_becomes_a_version_that_is_proved_and_served(bench: Bench) -> None:
@@ -105,6 +51,8 @@ async def test_a_job_becomes_a_version_that_is_proved_and_served(bench: Bench) -
     assert kinds["model-card.html"] == "text/html"
     assert kinds["roc-curve.png"] == "image/png"
     assert kinds["evaluation.json"] == "application/json"
+    (told,) = [event.metrics for event in await bench.events("j") if event.metrics]
+    assert told == job.metrics
     await bench.runner.run("j")  # its queue entry comes again: nothing happens
     assert await bench.get("j") == job
 
@@ -200,3 +148,77 @@ async def test_a_worker_takes_jobs_from_the_queue(bench: Bench, database_url: UR
     with pytest.raises(asyncio.CancelledError):
         await working
     assert (await bench.get("j")).state == JobState.SUCCEEDED
+
+
+async def test_a_fit_over_its_memory_fails_its_job_and_says_which_limit(bench: Bench) -> None:
+    await bench.create("j", memory_mb=64)
+    await bench.runner.run("j")
+    job = await bench.get("j")
+    assert job.fault
+    assert (job.state, job.fault.reason, job.attempt) == (JobState.FAILED, "OUT_OF_MEMORY", 1)
+    assert "64 MiB" in job.fault.message
+    assert "limits.memory_mb" in job.fault.message
+
+
+async def test_a_job_has_less_time_than_the_operator_allows(bench: Bench) -> None:
+    await bench.create("j", seconds=0.05)
+    await bench.runner.run("j")
+    job = await bench.get("j")
+    assert job.fault
+    assert (job.fault.reason, job.attempt) == ("TIMEOUT", 1)
+    assert "0.05 s" in job.fault.message
+
+
+async def test_a_fit_that_was_killed_from_outside_is_begun_again(
+    bench: Bench, tmp_path: Path
+) -> None:
+    await bench.create("j")
+    running = asyncio.create_task(bench.runner.run("j"))
+    await bench.wait_for_stage("j", "fit")
+    kill_child(tmp_path / "fits")
+    await running
+    assert (await bench.get("j")).state == JobState.QUEUED
+    lost, waits = (await bench.events("j"))[-2:]
+    assert (lost.level, lost.message) == (
+        Level.ERROR,
+        "attempt 1 failed: the process that ran it was killed from outside",
+    )
+    assert "4 attempts are left" in waits.message
+
+
+def kill_child(fits: Path) -> None:
+    """Kill the process that works in a folder below this one, as a host short of memory does."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            inside = fits in (process / "cwd").readlink().parents
+        except OSError:
+            continue  # it is not ours, or is gone
+        if inside:
+            os.kill(int(process.name), signal.SIGKILL)
+
+
+async def test_a_search_goes_on_where_it_was_broken_off(bench: Bench) -> None:
+    space = (Parameter("trees", DomainKind.INT, 1, 9), Parameter("max_depth", DomainKind.INT, 1, 9))
+    wanted = SearchSpec(Method.RANDOM, space, max_trials=6)
+    await bench.create("j", trainer="random-forest", search=wanted)
+    running = asyncio.create_task(bench.runner.run("j"))
+    async for event in JobFollowers(bench.sessions, poll_seconds=0.02).follow("j", 0):
+        if event.trial and event.trial.number == 2:
+            break
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await bench.runner.run("j")
+    job = await bench.get("j")
+    assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.fault
+    async with begin(bench.sessions) as session:
+        trials = await list_trials(session, job)
+    assert [trial.number for trial in trials] == list(range(1, 7))
+    assert {trial.state for trial in trials} == {TrialState.SUCCEEDED}
+    ends = [
+        event.trial.number
+        for event in await bench.events("j")
+        if event.trial and event.trial.state is TrialState.SUCCEEDED and not event.trial.best
+    ]
+    assert ends == list(range(1, 7))  # none was measured twice
+    assert [trial.best for trial in trials].count(True) == 1

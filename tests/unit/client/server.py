@@ -12,7 +12,8 @@ from modelyard.inference.v1.inference_pb2_grpc import add_InferenceServiceServic
 from modelyard.registry.v1.registry_pb2_grpc import add_RegistryServiceServicer_to_server
 from modelyard.training.v1.datasets_pb2_grpc import add_DatasetServiceServicer_to_server
 from modelyard.training.v1.training_pb2_grpc import add_TrainingServiceServicer_to_server
-from tests.unit.client.servicer import Datasets, Inference, Registry, Training
+from tests.unit.client.dataset_servicer import Datasets
+from tests.unit.client.servicer import Inference, Registry, Training
 from tests.unit.client.yard import Yard
 
 # What they leave out answers UNIMPLEMENTED; only their type stubs call that abstract.

@@ -128,6 +128,7 @@ def test_only_what_has_one_effect_is_repeated() -> None:
     assert repeated == {
         *("ListModels", "ListModelVersions", "ListModelAliases", "ListDatasets"),
         *("ListDatasetVersions", "ListTrainingJobs", "ListTrainers", "GetTrainer"),
+        *("ValidateTrainingJob", "DeleteTrainingJob"),
         *("GetModel", "GetModelVersion", "GetModelAlias", "GetDataset", "GetDatasetVersion"),
         *("GetModelProto", "ValidateSchemaChange"),
         "UpdateModel",

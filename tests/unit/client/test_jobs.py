@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import grpc
 import pytest
 
@@ -6,9 +8,13 @@ from modelyard import (
     AsyncClient,
     Client,
     DatasetVersion,
+    Finding,
     ModelyardError,
+    OnSuccess,
+    PromotionGate,
     TrainingEvent,
     TrainingJob,
+    training_job,
 )
 from modelyard.registry.v1.resources_pb2 import (
     TASK_CLASSIFICATION,
@@ -18,7 +24,9 @@ from modelyard.registry.v1.resources_pb2 import (
 from modelyard.training.v1.training_pb2 import (
     CALIBRATION_ISOTONIC,
     CreateTrainingJobRequest,
+    DeleteTrainingJobRequest,
     Feature,
+    ValidateTrainingJobRequest,
     WatchTrainingJobRequest,
 )
 from tests.unit.client.yard import Yard, failing
@@ -159,3 +167,29 @@ async def test_jobs_and_trainers_can_be_found_and_jobs_cancelled(client: AsyncCl
     trainer = await client.get_trainer("svm")
     assert (trainer.name, trainer.id) == ("trainers/svm", "svm")
     assert await client.get_trainer(trainer) == trainer
+
+
+async def test_a_job_is_checked_and_deleted(client: AsyncClient, yard: Yard) -> None:
+    gate = OnSuccess(promote=PromotionGate(metric="rmse", min_improvement=0.5))
+    wanted = training_job(
+        "m",
+        "d",
+        "y",
+        queue="nightly",
+        priority=3,
+        memory_mb=64,
+        time=timedelta(seconds=90),
+        max_attempts=2,
+        on_success=gate,
+    )
+    yard.findings = [Finding(field="training_job.target", reason="TARGET_NOT_FOUND")]
+    assert await client.validate_training_job(wanted) == yard.findings
+    (asked,) = yard.asked(ValidateTrainingJobRequest)
+    assert (asked.training_job.queue, asked.training_job.priority) == ("nightly", 3)
+    assert asked.training_job.limits.time.seconds == 90
+    assert asked.training_job.on_success == gate
+    job = await client.create_training_job(wanted, "mine")
+    assert yard.asked(CreateTrainingJobRequest)[0].training_job_id == "mine"
+    await client.delete_training_job(job, "seen")
+    assert yard.jobs == {}
+    assert yard.asked(DeleteTrainingJobRequest)[0].etag == "seen"

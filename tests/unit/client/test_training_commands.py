@@ -8,7 +8,19 @@ import grpc
 import pytest
 from typer.testing import Result
 
-from modelyard import Evaluation, ModelVersion, ModelyardError, TrainingEvent, TrainingJob
+from modelyard import (
+    Evaluation,
+    Finding,
+    FloatRange,
+    IntRange,
+    ModelVersion,
+    ModelyardError,
+    OnSuccess,
+    PromotionGate,
+    TrainingEvent,
+    TrainingJob,
+    search,
+)
 from modelyard.registry.v1.resources_pb2 import Fault
 from modelyard.training.v1.training_pb2 import CALIBRATION_SIGMOID
 from tests.unit.client.yard import Context, Yard
@@ -229,3 +241,87 @@ def test_bars_are_drawn_on_a_terminal(
     assert "birds.csv" in command("datasets", "upload", "birds", tmp_path / "birds.csv").stderr
     end_jobs(yard, TrainingJob.STATE_SUCCEEDED, model_version="models/penguins/versions/3")
     assert "40%" in command(*TRAIN).stderr
+
+
+def test_train_checks_a_job_without_training(command: Command, yard: Yard) -> None:
+    result = command(*TRAIN, "--check")
+    assert (result.exit_code, result.stdout) == (0, "nothing speaks against this job\n")
+    yard.findings = [
+        Finding(severity=Finding.SEVERITY_ERROR, reason="ONE_CLASS", replacement="rows")
+    ]
+    result = command(*TRAIN, "--check")
+    assert result.exit_code == 1
+    assert "ONE_CLASS" in result.stdout
+    assert "rows" in result.stdout
+    assert not yard.calls["CreateTrainingJob"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--alias", "canary"], OnSuccess(alias="canary")),
+        (["--promote-if", "default"], OnSuccess(promote=PromotionGate())),
+        (
+            ["--promote-if", "rmse:0.5"],
+            OnSuccess(promote=PromotionGate(metric="rmse", min_improvement=0.5)),
+        ),
+    ],
+)
+def test_train_says_what_becomes_of_the_version(
+    command: Command, yard: Yard, options: list[str], expected: OnSuccess
+) -> None:
+    result = command(*TRAIN, "--no-wait", "--queue", "nightly", *options)
+    assert result.exit_code == 0, result.stderr
+    job = yard.jobs["trainingJobs/job-1"]
+    assert (job.queue, job.on_success) == ("nightly", expected)
+
+
+@pytest.mark.parametrize(
+    "options", [["--promote-if", "a:b"], ["--promote-if", "a", "--alias", "b"]]
+)
+def test_train_refuses_what_it_can_not_read(command: Command, options: list[str]) -> None:
+    assert command(*TRAIN, *options).exit_code == 2
+
+
+def test_a_job_is_deleted(command: Command, yard: Yard) -> None:
+    command(*TRAIN, "--no-wait")
+    result = command("jobs", "delete", "job-1")
+    assert (result.exit_code, result.stdout) == (0, "trainingJobs/job-1 is deleted\n")
+    assert yard.jobs == {}
+
+
+def test_train_searches(command: Command, yard: Yard) -> None:
+    spaces = ["trees=10..500:log", "rate=0.1..1", "class_weight=none,balanced", "depth=3,4.5"]
+    options = [part for space in spaces for part in ("--space", space)]
+    result = command(*TRAIN, "--no-wait", "--search", "bayesian", "--trials", "9", *options)
+    assert result.exit_code == 0, result.stderr
+    assert yard.jobs["trainingJobs/job-1"].search == search(
+        {
+            "trees": IntRange(min=10, max=500, log=True),
+            "rate": FloatRange(min=0.1, max=1),
+            "class_weight": ["none", "balanced"],
+            "depth": [3, 4.5],
+        },
+        "bayesian",
+        max_trials=9,
+    )
+
+
+@pytest.mark.parametrize("space", ["trees", "trees=", "=1..2", "trees=a..b"])
+def test_train_refuses_a_space_it_can_not_read(command: Command, space: str) -> None:
+    assert command(*TRAIN, "--space", space).exit_code == 2
+
+
+def test_a_search_needs_a_space(command: Command) -> None:
+    assert command(*TRAIN, "--search", "random").exit_code == 2
+
+
+def test_trials_are_shown(command: Command, yard: Yard) -> None:
+    job = TrainingJob(name="trainingJobs/j")
+    for number, value in ((1, 0.5), (2, 0.25)):
+        trial = job.trials.add(number=number, value=value, best=number == 2)
+        trial.settings.update({"trees": 10 * number})
+    yard.jobs[job.name] = job
+    result = command("jobs", "show", "j")
+    assert "2 *" in result.stdout
+    assert "trees=20" in result.stdout

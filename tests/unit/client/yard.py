@@ -13,7 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from modelyard.inference.v1 import inference_pb2 as inference
 from modelyard.registry.v1.resources_pb2 import Fault, Model, ModelAlias, ModelVersion
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion, TableFault
-from modelyard.training.v1.training_pb2 import TrainingJob, WatchTrainingJobResponse
+from modelyard.training.v1.training_pb2 import Finding, TrainingJob, WatchTrainingJobResponse
 
 Context = Any
 Item = TypeVar("Item")
@@ -39,6 +39,7 @@ class Yard:
     lost_bytes: int = 0
     faults_of_version: list[Fault] = field(default_factory=list)
     faults_of_table: list[TableFault] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     # What the next calls of a method do before anything else.
     before: dict[str, list[Callable[[Context], object]]] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)

@@ -4,7 +4,13 @@ import pytest
 from pydantic import ValidationError
 
 from server import settings
-from server.settings import Settings, child_environment, is_loopback, process_environment
+from server.settings import (
+    Settings,
+    child_environment,
+    is_loopback,
+    process_environment,
+    split_queues,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +86,14 @@ def test_a_process_of_ours_gets_the_settings_of_its_server(monkeypatch: pytest.M
     assert theirs.database_url.get_secret_value() == "postgresql://h/db"
     without_url = {"database_url"}
     assert theirs.model_dump(exclude=without_url) == mine.model_dump(exclude=without_url)
+
+
+def test_queues_of_a_worker_are_named_with_their_numbers() -> None:
+    assert split_queues("*=1") == {"*": 1}
+    assert split_queues("default=2, nightly=1") == {"default": 2, "nightly": 1}
+
+
+@pytest.mark.parametrize("queues", ["", "default", "default=0", "a=1,a=2", "A=1", "a=1;b=2"])
+def test_what_names_no_queues_is_refused(queues: str) -> None:
+    with pytest.raises(ValueError, match="QUEUE=NUMBER"):
+        split_queues(queues)

@@ -15,6 +15,8 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from registry.golden_rows import GoldenRows, GoldenTensor
+from registry.schema import Column, Shape
+from registry.schema_changes import choose_schema
 from training.evaluation.calls import describe_calls
 from training.evaluation.card import escape_markdown, fence
 from training.evaluation.drawing import shorten
@@ -192,13 +194,24 @@ def _golden(name: str = "it's") -> GoldenRows:
 
 
 def test_calls_are_lines_that_a_shell_and_python_take() -> None:
-    typed, tensors, python = describe_calls("my-model", _golden())
+    names = {
+        "it's": "BYTES",
+        "none": "BYTES",
+        "f": "FP32",
+        "nan": "FP64",
+        "i": "INT64",
+        "b": "BOOL",
+    }
+    columns = tuple(Column(name, datatype, 1) for name, datatype in names.items())
+    schema = choose_schema("my-model", (), Shape(columns, ()))
+    typed, tensors, python = describe_calls("my-model", schema, _golden())
     assert "\u202e" not in typed.text + tensors.text + python.text
     command = shlex.split(typed.text)
     assert command[:3] == ["grpcurl", "-plaintext", "-d"]
     assert command[4:] == ["HOST:PORT", "models.my_model.v1.MyModel/Predict"]
     row = {"it's": "x' \u202e\"y", "f": 39.3, "i": 2007, "b": True}
-    assert json.loads(command[3]) == row
+    # A field has no such name as "it's".
+    assert json.loads(command[3]) == {**{it: row[it] for it in "fib"}, "it_s": row["it's"]}
     request = json.loads(shlex.split(tensors.text)[3])
     assert request["model_name"] == "my-model"
     assert [it["datatype"] for it in request["inputs"]] == [

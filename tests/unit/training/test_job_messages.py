@@ -10,8 +10,8 @@ from modelyard.registry.v1.resources_pb2 import (
 from modelyard.training.v1 import training_pb2 as pb
 from registry.errors import FieldInvalid
 from training.catalog import TRAINERS
+from training.job_messages import job_spec, to_trainer
 from training.learning import DEFAULT_TOLERANCE, Calibration, Learning
-from training.messages import job_spec, to_trainer
 
 
 def _job(**fields: object) -> pb.TrainingJob:

@@ -182,9 +182,12 @@ class Client:
     list_dataset_versions = blocking(AllOperations.list_dataset_versions)
 
     train = blocking(AllOperations.train)
+    create_training_job = blocking(AllOperations.create_training_job)
+    validate_training_job = blocking(AllOperations.validate_training_job)
     watch_training_job = blocking_iterator(AllOperations.watch_training_job)
     wait_for_training_job = blocking(AllOperations.wait_for_training_job)
     cancel_training_job = blocking(AllOperations.cancel_training_job)
+    delete_training_job = blocking(AllOperations.delete_training_job)
     get_training_job = blocking(AllOperations.get_training_job)
     list_training_jobs = blocking(AllOperations.list_training_jobs)
     list_trainers = blocking(AllOperations.list_trainers)

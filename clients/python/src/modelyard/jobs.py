@@ -1,31 +1,20 @@
 """Training jobs: start, follow, stop."""
 
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias, Unpack
 from uuid import uuid4
 
 import grpc
 
 from modelyard.calls import Operations
 from modelyard.error import ModelyardError
-from modelyard.names import (
-    JobRef,
-    ModelRef,
-    TableRef,
-    TrainerRef,
-    job_name,
-    model_name,
-    table_name,
-    trainer_name,
-)
-from modelyard.registry.v1.resources_pb2 import Task
+from modelyard.job_options import JobOptions, training_job
+from modelyard.names import JobRef, ModelRef, TableRef, TrainerRef, job_name, trainer_name
 from modelyard.training.v1 import training_pb2 as messages
 from modelyard.training.v1.training_pb2 import (
-    Calibration,
-    Evaluation,
-    Feature,
+    Finding,
     Trainer,
     TrainingJob,
     WatchTrainingJobResponse,
@@ -45,24 +34,12 @@ def pause_seconds(failures: int) -> float:
 class JobOperations(Operations):
     """What can be done with training jobs."""
 
-    async def train(  # noqa: PLR0913  a job has that many settings; most are by keyword
+    async def train(
         self,
         model: ModelRef,
         dataset: TableRef,
         target: str | Sequence[str],
-        *,
-        task: Literal["classification", "regression", "multilabel_classification"] | None = None,
-        trainer: str = "",
-        settings: Mapping[str, Any] | None = None,
-        features: Sequence[str | Feature] = (),
-        holdout_fraction: float = 0.0,
-        evaluation: Evaluation | None = None,
-        seed: int = 0,
-        labels: Mapping[str, str] | None = None,
-        weight_column: str = "",
-        class_weights: Mapping[str, float] | None = None,
-        calibration: Literal["sigmoid", "isotonic"] | None = None,
-        parity_tolerance: float = 0.0,
+        **options: Unpack[JobOptions],
     ) -> TrainingJob:
         """Start a training job.
 
@@ -70,18 +47,7 @@ class JobOperations(Operations):
             model: The model that gets the version; made if it does not exist.
             dataset: The table; a dataset alone means its latest version.
             target: The column to predict, or several.
-            task: What to do; told from the target when not given.
-            trainer: The trainer's id; chosen for the task when empty.
-            settings: The trainer's settings.
-            features: The columns to learn from; all but the target when empty.
-            holdout_fraction: The part of the rows kept for evaluation; 0 is 0.2.
-            evaluation: How rows are divided, and in how many folds the version is evaluated.
-            seed: Seeds everything random.
-            labels: Free words to find the job by.
-            weight_column: The column that says how much each row counts.
-            class_weights: How much the rows of each class count in training, by its name.
-            calibration: How probabilities are calibrated; not at all when not given.
-            parity_tolerance: How far the ONNX graph may be from the pipeline; 0 is 1e-5.
+            options: See `modelyard.JobOptions`.
 
         Returns:
             The job, which waits for a worker.
@@ -89,27 +55,35 @@ class JobOperations(Operations):
         Raises:
             ModelyardError: The call failed.
         """
-        job = TrainingJob(
-            model=model_name(model),
-            dataset_version=table_name(dataset),
-            target=target if isinstance(target, str) else "",
-            targets=() if isinstance(target, str) else target,
-            task=Task.Value(f"TASK_{task.upper()}") if task else Task.TASK_UNSPECIFIED,
-            trainer=trainer,
-            features=[Feature(column=it) if isinstance(it, str) else it for it in features],
-            holdout_fraction=holdout_fraction,
-            evaluation=evaluation,
-            seed=seed,
-            labels=labels,
-            weight_column=weight_column,
-            class_weights=class_weights,
-            calibration=Calibration.Value(f"CALIBRATION_{(calibration or 'unspecified').upper()}"),
-            parity_tolerance=parity_tolerance,
+        return await self.create_training_job(training_job(model, dataset, target, **options))
+
+    async def create_training_job(self, job: TrainingJob, job_id: str = "") -> TrainingJob:
+        """Start a training job.
+
+        Args:
+            job: The job; `modelyard.training_job` makes one.
+            job_id: Its id, formed like a model's; chosen by the server when empty.
+
+        Raises:
+            ModelyardError: The call failed.
+        """
+        request = messages.CreateTrainingJobRequest(
+            training_job=job, training_job_id=job_id, request_id=str(uuid4())
         )
-        if settings:
-            job.settings.update(dict(settings))
-        request = messages.CreateTrainingJobRequest(training_job=job, request_id=str(uuid4()))
         return await self._calls.unary(self._calls.training.CreateTrainingJob, request)
+
+    async def validate_training_job(self, job: TrainingJob) -> list[Finding]:
+        """Return what a job would be refused for or fail of, and what else is to know of it.
+
+        Args:
+            job: The job; `modelyard.training_job` makes one.
+
+        Raises:
+            ModelyardError: The call failed.
+        """
+        request = messages.ValidateTrainingJobRequest(training_job=job)
+        answer = await self._calls.unary(self._calls.training.ValidateTrainingJob, request)
+        return list(answer.findings)
 
     async def watch_training_job(
         self, job: JobRef, after_sequence: int = 0
@@ -175,6 +149,21 @@ class JobOperations(Operations):
         request = messages.CancelTrainingJobRequest(name=job_name(job))
         return await self._calls.unary(self._calls.training.CancelTrainingJob, request)
 
+    async def delete_training_job(self, job: JobRef, etag: str = "") -> None:
+        """Remove a job that has ended, with its events; the version that it made stays.
+
+        Args:
+            job: The job, its id or name.
+            etag: The etag of the job as it was seen; with it nothing else is removed.
+
+        Raises:
+            ModelyardError: The job has not ended, is not the one seen, or the call failed.
+        """
+        request = messages.DeleteTrainingJobRequest(
+            name=job_name(job), etag=etag, request_id=str(uuid4())
+        )
+        await self._calls.unary(self._calls.training.DeleteTrainingJob, request)
+
     async def get_training_job(self, job: JobRef) -> TrainingJob:
         """Return a job.
 
@@ -184,15 +173,22 @@ class JobOperations(Operations):
         request = messages.GetTrainingJobRequest(name=job_name(job))
         return await self._calls.unary(self._calls.training.GetTrainingJob, request)
 
-    async def list_training_jobs(self, limit: int | None = None) -> list[TrainingJob]:
-        """Return the jobs, newest first, all unless limited.
+    async def list_training_jobs(
+        self, limit: int | None = None, where: str = "", order_by: str = ""
+    ) -> list[TrainingJob]:
+        """Return the jobs, all unless limited.
+
+        Args:
+            limit: How many at most.
+            where: Restrictions, such as `state = FAILED AND queue = "nightly"`.
+            order_by: `create_time` or `priority`, with ` desc` or not; newest first when empty.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.training.ListTrainingJobs,
-            messages.ListTrainingJobsRequest(),
+            messages.ListTrainingJobsRequest(filter=where, order_by=order_by),
             lambda page: page.training_jobs,
             limit,
         )

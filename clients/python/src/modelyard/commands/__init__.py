@@ -78,6 +78,7 @@ _jobs.command("list")(with_session(jobs.list_jobs))
 _jobs.command("show")(with_session(jobs.show_job))
 _jobs.command("watch")(with_session(jobs.watch_job))
 _jobs.command("cancel")(with_session(jobs.cancel_job))
+_jobs.command("delete")(with_session(jobs.delete_job))
 app.add_typer(_jobs, name="jobs")
 
 _models = typer.Typer(help="Named lines of versions.", no_args_is_help=True)

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from modelyard.commands.panels import grid, metrics_table, moment
 from modelyard.names import last_id
-from modelyard.training.v1.training_pb2 import Evaluation, TrainingJob
+from modelyard.training.v1.search_pb2 import Trial
+from modelyard.training.v1.training_pb2 import Evaluation, PromotionOutcome, TrainingJob
 
 
 def jobs_table(jobs: Sequence[TrainingJob]) -> Table:
@@ -40,14 +41,39 @@ def job_panel(job: TrainingJob) -> Panel:
     lines.append(f"trainer {', '.join([job.trainer or 'chosen by the server', *settings])}")
     if evaluated := _evaluation_words(job.evaluation):
         lines.append(f"evaluated {evaluated}")
+    lines.append(
+        f"queue {job.queue}, priority {job.priority}, attempt {job.attempt}; may use"
+        f" {job.limits.memory_mb} MiB and {job.limits.time.ToTimedelta()}"
+    )
     if job.model_version:
         lines.append(f"made {job.model_version}")
+    if job.HasField("promotion"):
+        lines.append(_promotion_words(job.promotion))
     parts: list[RenderableType] = [escape(line) for line in lines]
     if job.HasField("fault"):
         parts.append(f"[red]{escape(job.fault.reason)}: {escape(job.fault.message)}[/]")
     if job.metrics:
         parts += ["", metrics_table(job.metrics)]
+    if job.trials:
+        parts += ["", _trials_table(job.trials)]
     return Panel(Group(*parts), title=escape(job.name), title_align="left", expand=False)
+
+
+def _trials_table(trials: Sequence[Trial]) -> Table:
+    """Show the trials of a search, one a line."""
+    return grid(
+        ["TRIAL", "STATE", "VALUE", "SHARE", "SETTINGS"],
+        (
+            [
+                f"{it.number}{' *' if it.best else ''}",
+                Trial.State.Name(it.state).removeprefix("STATE_").lower(),
+                f"{it.value:.6g}" if it.HasField("value") else it.message,
+                f"{it.resource_fraction:.3g}",
+                ", ".join(f"{key}={_words(value)}" for key, value in sorted(it.settings.items())),
+            ]
+            for it in trials
+        ),
+    )
 
 
 def job_state(job: TrainingJob) -> str:
@@ -57,6 +83,11 @@ def job_state(job: TrainingJob) -> str:
 
 def _targets(job: TrainingJob) -> str:
     return ", ".join(job.targets) or job.target
+
+
+def _promotion_words(outcome: PromotionOutcome) -> str:
+    moved = "points to it" if outcome.moved else "stays"
+    return f"alias {outcome.alias} {moved}: {outcome.message} ({outcome.reason})"
 
 
 def _times(job: TrainingJob) -> str:

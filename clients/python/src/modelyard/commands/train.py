@@ -1,13 +1,17 @@
 """`modelyard train`."""
 
 import json
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import typer
 
+from modelyard.commands.findings import show_findings
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.session import Session
-from modelyard.training.v1.training_pb2 import Evaluation
+from modelyard.commands.spaces import Method, read_search
+from modelyard.job_options import training_job
+from modelyard.training.v1.training_pb2 import Evaluation, OnSuccess, PromotionGate
 
 
 def train(  # noqa: PLR0913  a command has as many parameters as options
@@ -57,12 +61,44 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         Literal["sigmoid", "isotonic"] | None,
         typer.Option(help="How probabilities are calibrated; not at all when not given."),
     ] = None,
+    queue: Annotated[str, typer.Option(help="The queue; `default` when not given.")] = "",
+    priority: Annotated[int, typer.Option(help="The larger ones begin first.")] = 0,
+    memory_mb: Annotated[int, typer.Option(help="MiB that the fit may use.")] = 0,
+    seconds: Annotated[float, typer.Option(help="How long the fit may take.")] = 0.0,
+    alias: Annotated[str, typer.Option(help="Point this alias to the version.")] = "",
+    promote_if: Annotated[
+        str,
+        typer.Option(
+            metavar="METRIC[:MINIMUM]",
+            help="Make the version the champion if it is better by that metric; `default` takes "
+            "the task's.",
+        ),
+    ] = "",
+    search: Annotated[
+        Method | None, typer.Option(help="Search for settings; random when only --space is given.")
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=DOMAIN",
+            help="A setting to search: LOW..HIGH, LOW..HIGH:log or VALUE,VALUE; repeatable.",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials at most; 0 is 20.")] = 0,
+    search_seconds: Annotated[float, typer.Option(help="Begin no trial after that.")] = 0.0,
+    search_metric: Annotated[str, typer.Option(help="What is to be best.")] = "",
+    search_folds: Annotated[
+        int, typer.Option(help="Folds of the training rows; 0 holds a part out.")
+    ] = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would fail, and train nothing.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Whether to follow the job to its end.")
     ] = True,
 ) -> None:
     """Train a model on a dataset; follow the job, print metrics and the new version."""
-    job = session.client.train(
+    wanted = training_job(
         model,
         dataset,
         target[0] if len(target) == 1 else target,
@@ -77,7 +113,19 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         weight_column=weight_column,
         class_weights=dict(_class_weight(it) for it in class_weights or ()),
         calibration=calibration,
+        queue=queue,
+        priority=priority,
+        memory_mb=memory_mb,
+        time=timedelta(seconds=seconds),
+        on_success=_on_success(alias, promote_if),
+        search=read_search(
+            search, space or [], trials, search_seconds, search_metric, search_folds
+        ),
     )
+    if check:
+        show_findings(session, session.client.validate_training_job(wanted))
+        return
+    job = session.client.create_training_job(wanted)
     session.note(f"{job.name} trains {model} on {job.dataset_version}")
     if wait:
         finish(session, follow(session, job))
@@ -89,6 +137,23 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
 def _split(word: str | None) -> Evaluation.Split.ValueType:
     name = word.replace("-", "_").upper() if word else "UNSPECIFIED"
     return Evaluation.Split.Value(f"SPLIT_{name}")
+
+
+def _on_success(alias: str, promote_if: str) -> OnSuccess | None:
+    if alias and promote_if:
+        raise typer.BadParameter("either --alias or --promote-if", param_hint="--promote-if")
+    if not promote_if:
+        return OnSuccess(alias=alias) if alias else None
+    metric, _, minimum = promote_if.partition(":")
+    try:
+        gate = PromotionGate(
+            metric="" if metric == "default" else metric, min_improvement=float(minimum or 0)
+        )
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{promote_if}' is not METRIC or METRIC:MINIMUM", param_hint="--promote-if"
+        ) from None
+    return OnSuccess(promote=gate)
 
 
 def _setting(text: str) -> tuple[str, Any]:

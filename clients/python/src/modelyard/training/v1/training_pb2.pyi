@@ -5,12 +5,14 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from modelyard.registry.v1 import resources_pb2 as _resources_pb2
+from modelyard.training.v1 import search_pb2 as _search_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -164,6 +166,14 @@ class TrainingJob(_message.Message):
     CALIBRATION_FIELD_NUMBER: _builtins.int
     PARITY_TOLERANCE_FIELD_NUMBER: _builtins.int
     EVALUATION_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    ON_SUCCESS_FIELD_NUMBER: _builtins.int
+    PROMOTION_FIELD_NUMBER: _builtins.int
+    SEARCH_FIELD_NUMBER: _builtins.int
+    TRIALS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -208,6 +218,16 @@ class TrainingJob(_message.Message):
     parity_tolerance: _builtins.float
     """How far the ONNX graph may be from the pipeline, in a probability or relative to the target's
     standard deviation; 0 is 1e-5, and the server has a limit.
+    """
+    queue: _builtins.str
+    """The queue that the job waits in, formed like a model's id; empty is `default`.
+    Workers take jobs from the queues that their operator names.
+    """
+    priority: _builtins.int
+    """Of the jobs that wait in a queue, those of higher priority begin first; -100 to 100."""
+    max_attempts: _builtins.int
+    """How many attempts may end by no fault of the job, such as the death of a worker,
+    before it fails; 0 is the server's bound, and more is refused.
     """
     @_builtins.property
     def settings(self) -> _struct_pb2.Struct:
@@ -263,6 +283,26 @@ class TrainingJob(_message.Message):
     def evaluation(self) -> Global___Evaluation:
         """How the version is evaluated."""
 
+    @_builtins.property
+    def limits(self) -> Global___JobLimits:
+        """What each attempt may use; the server's bounds where nothing is said."""
+
+    @_builtins.property
+    def on_success(self) -> Global___OnSuccess:
+        """What becomes of the version besides being kept."""
+
+    @_builtins.property
+    def promotion(self) -> Global___PromotionOutcome:
+        """What came of `on_success`."""
+
+    @_builtins.property
+    def search(self) -> _search_pb2.Search:
+        """Settings to search for, besides those that are set."""
+
+    @_builtins.property
+    def trials(self) -> _containers.RepeatedCompositeFieldContainer[_search_pb2.Trial]:
+        """The trials of the search, by number; GetTrainingJob answers them, lists don't."""
+
     def __init__(
         self,
         *,
@@ -297,10 +337,18 @@ class TrainingJob(_message.Message):
         calibration: Global___Calibration.ValueType = ...,
         parity_tolerance: _builtins.float = ...,
         evaluation: Global___Evaluation | None = ...,
+        queue: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        limits: Global___JobLimits | None = ...,
+        max_attempts: _builtins.int = ...,
+        on_success: Global___OnSuccess | None = ...,
+        promotion: Global___PromotionOutcome | None = ...,
+        search: _search_pb2.Search | None = ...,
+        trials: _abc.Iterable[_search_pb2.Trial] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "limits", b"limits", "on_success", b"on_success", "promotion", b"promotion", "search", b"search", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "parity_tolerance", b"parity_tolerance", "progress_percent", b"progress_percent", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "limits", b"limits", "max_attempts", b"max_attempts", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "on_success", b"on_success", "parity_tolerance", b"parity_tolerance", "priority", b"priority", "progress_percent", b"progress_percent", "promotion", b"promotion", "queue", b"queue", "search", b"search", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "trials", b"trials", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -374,6 +422,155 @@ class Evaluation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Evaluation: _TypeAlias = Evaluation  # noqa: Y015
+
+@_typing.final
+class JobLimits(_message.Message):
+    """What an attempt of a job may use. The process that does the work is ended when it
+    needs more, and the job fails: it would need as much again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_MB_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    memory_mb: _builtins.int
+    """Memory in MiB; 0 is the server's bound."""
+    @_builtins.property
+    def time(self) -> _duration_pb2.Duration:
+        """Time from the beginning to the end of the fit; absent is the server's bound."""
+
+    def __init__(
+        self,
+        *,
+        memory_mb: _builtins.int = ...,
+        time: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory_mb", b"memory_mb", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobLimits: _TypeAlias = JobLimits  # noqa: Y015
+
+@_typing.final
+class OnSuccess(_message.Message):
+    """What becomes of a version besides being kept; nothing, if no action is named.
+    An alias moves in the transaction that ends the job.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALIAS_FIELD_NUMBER: _builtins.int
+    PROMOTE_FIELD_NUMBER: _builtins.int
+    alias: _builtins.str
+    """Moves this alias to the version, whatever it points to."""
+    @_builtins.property
+    def promote(self) -> Global___PromotionGate:
+        """Moves the alias `champion` to the version if it is better than the present one."""
+
+    def __init__(
+        self,
+        *,
+        alias: _builtins.str = ...,
+        promote: Global___PromotionGate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "alias", b"alias", "promote", b"promote"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "alias", b"alias", "promote", b"promote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["alias", "promote"]  # noqa: Y015
+    _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
+
+Global___OnSuccess: _TypeAlias = OnSuccess  # noqa: Y015
+
+@_typing.final
+class PromotionGate(_message.Message):
+    """When a version is better than the champion. Both are measured on the holdout rows of
+    the job; a champion with other inputs, outputs or classes is not replaced.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    MIN_IMPROVEMENT_FIELD_NUMBER: _builtins.int
+    metric: _builtins.str
+    """The name of a metric, such as `log_loss`; empty is `log_loss` for classes and
+    `rmse` for values.
+    """
+    min_improvement: _builtins.float
+    """By how much the version must be better at least, in units of the metric."""
+    def __init__(
+        self,
+        *,
+        metric: _builtins.str = ...,
+        min_improvement: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["metric", b"metric", "min_improvement", b"min_improvement"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromotionGate: _TypeAlias = PromotionGate  # noqa: Y015
+
+@_typing.final
+class PromotionOutcome(_message.Message):
+    """Whether an alias was moved to the version, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOVED_FIELD_NUMBER: _builtins.int
+    ALIAS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    CHAMPION_VALUE_FIELD_NUMBER: _builtins.int
+    CHAMPION_FIELD_NUMBER: _builtins.int
+    moved: _builtins.bool
+    """Whether it was moved."""
+    alias: _builtins.str
+    """The alias, such as `champion`."""
+    reason: _builtins.str
+    """For programs, such as `BETTER` or `NOT_BETTER`."""
+    message: _builtins.str
+    """For people."""
+    metric: _builtins.str
+    """The metric that was compared."""
+    value: _builtins.float
+    """Its value for the version."""
+    champion_value: _builtins.float
+    """Its value for the champion."""
+    champion: _builtins.str
+    """The champion that the version was compared with."""
+    def __init__(
+        self,
+        *,
+        moved: _builtins.bool = ...,
+        alias: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        metric: _builtins.str = ...,
+        value: _builtins.float | None = ...,
+        champion_value: _builtins.float | None = ...,
+        champion: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_champion_value", b"_champion_value", "_value", b"_value", "champion_value", b"champion_value", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_champion_value", b"_champion_value", "_value", b"_value", "alias", b"alias", "champion", b"champion", "champion_value", b"champion_value", "message", b"message", "metric", b"metric", "moved", b"moved", "reason", b"reason", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__champion_value: _TypeAlias = _typing.Literal["champion_value"]  # noqa: Y015
+    _WhichOneofArgType__champion_value: _TypeAlias = _typing.Literal["_champion_value", b"_champion_value"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__champion_value) -> _WhichOneofReturnType__champion_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___PromotionOutcome: _TypeAlias = PromotionOutcome  # noqa: Y015
 
 @_typing.final
 class Feature(_message.Message):
@@ -768,19 +965,30 @@ class ListTrainingJobsRequest(_message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many at most; 0 is 50, more than 1000 is 1000."""
     page_token: _builtins.str
-    """Where the last page ended."""
+    """Where the last page ended; belongs to one filter and order."""
+    filter: _builtins.str
+    """Restrictions joined by AND, such as `state = FAILED AND labels.team = "sea"`. The
+    fields are state, model, trainer, queue, target and labels.KEY, compared by = and !=,
+    and priority, create_time and end_time, compared by < <= > >= too.
+    """
+    order_by: _builtins.str
+    """`create_time` or `priority`, with ` desc` behind it or not; empty is newest first."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -798,7 +1006,7 @@ class ListTrainingJobsResponse(_message.Message):
     """Asks for the next page; empty at the end."""
     @_builtins.property
     def training_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrainingJob]:
-        """The jobs, newest first."""
+        """The jobs."""
 
     def __init__(
         self,
@@ -813,6 +1021,153 @@ class ListTrainingJobsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTrainingJobsResponse: _TypeAlias = ListTrainingJobsResponse  # noqa: Y015
+
+@_typing.final
+class ValidateTrainingJobRequest(_message.Message):
+    """Asks what a job would fail of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAINING_JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def training_job(self) -> Global___TrainingJob:
+        """The job."""
+
+    def __init__(
+        self,
+        *,
+        training_job: Global___TrainingJob | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training_job", b"training_job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["training_job", b"training_job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateTrainingJobRequest: _TypeAlias = ValidateTrainingJobRequest  # noqa: Y015
+
+@_typing.final
+class ValidateTrainingJobResponse(_message.Message):
+    """What a job would fail of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """Everything that was found; without an ERROR among it the job may begin."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValidateTrainingJobResponse: _TypeAlias = ValidateTrainingJobResponse  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """Something to know about a job before it is made."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Severity:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Finding._Severity.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SEVERITY_UNSPECIFIED: Finding._Severity.ValueType  # 0
+        """Is never answered."""
+        SEVERITY_INFO: Finding._Severity.ValueType  # 1
+        """The job goes another way than one may think."""
+        SEVERITY_WARNING: Finding._Severity.ValueType  # 2
+        """The job may disappoint."""
+        SEVERITY_ERROR: Finding._Severity.ValueType  # 3
+        """The job is refused, or fails."""
+
+    class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+        """How bad it is."""
+
+    SEVERITY_UNSPECIFIED: Finding.Severity.ValueType  # 0
+    """Is never answered."""
+    SEVERITY_INFO: Finding.Severity.ValueType  # 1
+    """The job goes another way than one may think."""
+    SEVERITY_WARNING: Finding.Severity.ValueType  # 2
+    """The job may disappoint."""
+    SEVERITY_ERROR: Finding.Severity.ValueType  # 3
+    """The job is refused, or fails."""
+
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REPLACEMENT_FIELD_NUMBER: _builtins.int
+    severity: Global___Finding.Severity.ValueType
+    """How bad it is."""
+    field: _builtins.str
+    """The field of the request at fault, such as `training_job.target`."""
+    reason: _builtins.str
+    """For programs, such as `TARGET_NOT_FOUND`."""
+    message: _builtins.str
+    """For people: what is wrong."""
+    replacement: _builtins.str
+    """What to write instead, where that is known."""
+    def __init__(
+        self,
+        *,
+        severity: Global___Finding.Severity.ValueType = ...,
+        field: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        replacement: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "message", b"message", "reason", b"reason", "replacement", b"replacement", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class DeleteTrainingJobRequest(_message.Message):
+    """Asks for the end of a job's record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`trainingJobs/{training_job}`."""
+    etag: _builtins.str
+    """The job's etag; if it is given and the job has another, nothing is removed."""
+    request_id: _builtins.str
+    """A UUID; a repeat with the same id is answered as the first time."""
+    validate_only: _builtins.bool
+    """Whether to check only, and remove nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteTrainingJobRequest: _TypeAlias = DeleteTrainingJobRequest  # noqa: Y015
 
 @_typing.final
 class CancelTrainingJobRequest(_message.Message):
@@ -868,6 +1223,37 @@ class WatchTrainingJobResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Level:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[WatchTrainingJobResponse._Level.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LEVEL_UNSPECIFIED: WatchTrainingJobResponse._Level.ValueType  # 0
+        """Is never answered."""
+        LEVEL_DEBUG: WatchTrainingJobResponse._Level.ValueType  # 1
+        """Something that a library wrote."""
+        LEVEL_INFO: WatchTrainingJobResponse._Level.ValueType  # 2
+        """The way that a job goes."""
+        LEVEL_WARNING: WatchTrainingJobResponse._Level.ValueType  # 3
+        """Something that may spoil the result."""
+        LEVEL_ERROR: WatchTrainingJobResponse._Level.ValueType  # 4
+        """Why an attempt or the job failed."""
+
+    class Level(_Level, metaclass=_LevelEnumTypeWrapper):
+        """What kind of line an event is in a log."""
+
+    LEVEL_UNSPECIFIED: WatchTrainingJobResponse.Level.ValueType  # 0
+    """Is never answered."""
+    LEVEL_DEBUG: WatchTrainingJobResponse.Level.ValueType  # 1
+    """Something that a library wrote."""
+    LEVEL_INFO: WatchTrainingJobResponse.Level.ValueType  # 2
+    """The way that a job goes."""
+    LEVEL_WARNING: WatchTrainingJobResponse.Level.ValueType  # 3
+    """Something that may spoil the result."""
+    LEVEL_ERROR: WatchTrainingJobResponse.Level.ValueType  # 4
+    """Why an attempt or the job failed."""
+
     SEQUENCE_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
@@ -875,6 +1261,9 @@ class WatchTrainingJobResponse(_message.Message):
     PROGRESS_PERCENT_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Grows with every event of the job."""
     state: Global___TrainingJob.State.ValueType
@@ -887,9 +1276,19 @@ class WatchTrainingJobResponse(_message.Message):
     """For people."""
     attempt: _builtins.int
     """The attempt that the event belongs to."""
+    level: Global___WatchTrainingJobResponse.Level.ValueType
+    """What kind of line the message is."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
+
+    @_builtins.property
+    def metrics(self) -> _containers.RepeatedCompositeFieldContainer[_resources_pb2.Metric]:
+        """What was measured."""
+
+    @_builtins.property
+    def trial(self) -> _search_pb2.Trial:
+        """The trial that the event tells of: it begins, has ended, or is the best."""
 
     def __init__(
         self,
@@ -901,10 +1300,13 @@ class WatchTrainingJobResponse(_message.Message):
         progress_percent: _builtins.int = ...,
         message: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        level: Global___WatchTrainingJobResponse.Level.ValueType = ...,
+        metrics: _abc.Iterable[_resources_pb2.Metric] | None = ...,
+        trial: _search_pb2.Trial | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "message", b"message", "progress_percent", b"progress_percent", "sequence", b"sequence", "stage", b"stage", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "event_time", b"event_time", "level", b"level", "message", b"message", "metrics", b"metrics", "progress_percent", b"progress_percent", "sequence", b"sequence", "stage", b"stage", "state", b"state", "trial", b"trial"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from modelyard.training.v1 import training_pb2 as modelyard_dot_training_dot_v1_dot_training__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -50,10 +51,20 @@ class TrainingServiceStub:
                 request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainingJobsRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainingJobsResponse.FromString,
                 _registered_method=True)
+        self.ValidateTrainingJob = channel.unary_unary(
+                '/modelyard.training.v1.TrainingService/ValidateTrainingJob',
+                request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobRequest.SerializeToString,
+                response_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobResponse.FromString,
+                _registered_method=True)
         self.CancelTrainingJob = channel.unary_unary(
                 '/modelyard.training.v1.TrainingService/CancelTrainingJob',
                 request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.CancelTrainingJobRequest.SerializeToString,
                 response_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.TrainingJob.FromString,
+                _registered_method=True)
+        self.DeleteTrainingJob = channel.unary_unary(
+                '/modelyard.training.v1.TrainingService/DeleteTrainingJob',
+                request_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.DeleteTrainingJobRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.WatchTrainingJob = channel.unary_stream(
                 '/modelyard.training.v1.TrainingService/WatchTrainingJob',
@@ -91,7 +102,14 @@ class TrainingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTrainingJobs(self, request, context):
-        """Lists jobs, newest first.
+        """Lists jobs, newest first unless asked otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateTrainingJob(self, request, context):
+        """Says what would fail, before any training; nothing is stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +117,13 @@ class TrainingServiceServicer:
 
     def CancelTrainingJob(self, request, context):
         """Asks a job to stop; a job that waits stops at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteTrainingJob(self, request, context):
+        """Removes a job that has ended, with its events. The version that it made stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,10 +169,20 @@ def add_TrainingServiceServicer_to_server(servicer, server):
                     request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainingJobsRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ListTrainingJobsResponse.SerializeToString,
             ),
+            'ValidateTrainingJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateTrainingJob,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobRequest.FromString,
+                    response_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobResponse.SerializeToString,
+            ),
             'CancelTrainingJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTrainingJob,
                     request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.CancelTrainingJobRequest.FromString,
                     response_serializer=modelyard_dot_training_dot_v1_dot_training__pb2.TrainingJob.SerializeToString,
+            ),
+            'DeleteTrainingJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteTrainingJob,
+                    request_deserializer=modelyard_dot_training_dot_v1_dot_training__pb2.DeleteTrainingJobRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'WatchTrainingJob': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchTrainingJob,
@@ -258,6 +293,33 @@ class TrainingService:
             _registered_method=True)
 
     @staticmethod
+    def ValidateTrainingJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.TrainingService/ValidateTrainingJob',
+            modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobRequest.SerializeToString,
+            modelyard_dot_training_dot_v1_dot_training__pb2.ValidateTrainingJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelTrainingJob(request,
             target,
             options=(),
@@ -274,6 +336,33 @@ class TrainingService:
             '/modelyard.training.v1.TrainingService/CancelTrainingJob',
             modelyard_dot_training_dot_v1_dot_training__pb2.CancelTrainingJobRequest.SerializeToString,
             modelyard_dot_training_dot_v1_dot_training__pb2.TrainingJob.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteTrainingJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/modelyard.training.v1.TrainingService/DeleteTrainingJob',
+            modelyard_dot_training_dot_v1_dot_training__pb2.DeleteTrainingJobRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from modelyard.training.v1 import training_pb2 as _training_pb2
 import abc as _abc_1
@@ -38,9 +39,13 @@ class TrainingServiceStub:
     GetTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.GetTrainingJobRequest, _training_pb2.TrainingJob]
     """Returns a job."""
     ListTrainingJobs: _grpc.UnaryUnaryMultiCallable[_training_pb2.ListTrainingJobsRequest, _training_pb2.ListTrainingJobsResponse]
-    """Lists jobs, newest first."""
+    """Lists jobs, newest first unless asked otherwise."""
+    ValidateTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.ValidateTrainingJobRequest, _training_pb2.ValidateTrainingJobResponse]
+    """Says what would fail, before any training; nothing is stored."""
     CancelTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.CancelTrainingJobRequest, _training_pb2.TrainingJob]
     """Asks a job to stop; a job that waits stops at once."""
+    DeleteTrainingJob: _grpc.UnaryUnaryMultiCallable[_training_pb2.DeleteTrainingJobRequest, _empty_pb2.Empty]
+    """Removes a job that has ended, with its events. The version that it made stays."""
     WatchTrainingJob: _grpc.UnaryStreamMultiCallable[_training_pb2.WatchTrainingJobRequest, _training_pb2.WatchTrainingJobResponse]
     """Follows a job until it ends. Starts after `after_sequence`, so that a broken
     stream can be taken up again without loss.
@@ -60,9 +65,13 @@ class TrainingServiceAsyncStub(TrainingServiceStub):
     GetTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.GetTrainingJobRequest, _training_pb2.TrainingJob]  # type: ignore[assignment]
     """Returns a job."""
     ListTrainingJobs: _aio.UnaryUnaryMultiCallable[_training_pb2.ListTrainingJobsRequest, _training_pb2.ListTrainingJobsResponse]  # type: ignore[assignment]
-    """Lists jobs, newest first."""
+    """Lists jobs, newest first unless asked otherwise."""
+    ValidateTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.ValidateTrainingJobRequest, _training_pb2.ValidateTrainingJobResponse]  # type: ignore[assignment]
+    """Says what would fail, before any training; nothing is stored."""
     CancelTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.CancelTrainingJobRequest, _training_pb2.TrainingJob]  # type: ignore[assignment]
     """Asks a job to stop; a job that waits stops at once."""
+    DeleteTrainingJob: _aio.UnaryUnaryMultiCallable[_training_pb2.DeleteTrainingJobRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a job that has ended, with its events. The version that it made stays."""
     WatchTrainingJob: _aio.UnaryStreamMultiCallable[_training_pb2.WatchTrainingJobRequest, _training_pb2.WatchTrainingJobResponse]  # type: ignore[assignment]
     """Follows a job until it ends. Starts after `after_sequence`, so that a broken
     stream can be taken up again without loss.
@@ -97,7 +106,15 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _training_pb2.ListTrainingJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.ListTrainingJobsResponse, _abc.Awaitable[_training_pb2.ListTrainingJobsResponse]]:
-        """Lists jobs, newest first."""
+        """Lists jobs, newest first unless asked otherwise."""
+
+    @_abc_1.abstractmethod
+    def ValidateTrainingJob(
+        self,
+        request: _training_pb2.ValidateTrainingJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_training_pb2.ValidateTrainingJobResponse, _abc.Awaitable[_training_pb2.ValidateTrainingJobResponse]]:
+        """Says what would fail, before any training; nothing is stored."""
 
     @_abc_1.abstractmethod
     def CancelTrainingJob(
@@ -106,6 +123,14 @@ class TrainingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_training_pb2.TrainingJob, _abc.Awaitable[_training_pb2.TrainingJob]]:
         """Asks a job to stop; a job that waits stops at once."""
+
+    @_abc_1.abstractmethod
+    def DeleteTrainingJob(
+        self,
+        request: _training_pb2.DeleteTrainingJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes a job that has ended, with its events. The version that it made stays."""
 
     @_abc_1.abstractmethod
     def WatchTrainingJob(

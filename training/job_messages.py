@@ -1,5 +1,6 @@
 """Messages of training jobs to values and back; pure functions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -14,16 +15,25 @@ from registry.report_messages import to_fault, to_metrics
 from registry.signature import Task
 from registry.timestamps import to_timestamp
 from training.catalog import TrainerSpec
-from training.evaluation.scheme import Scheme, SplitKind
 from training.feature_messages import (
     feature_columns,
     feature_selection,
     to_feature,
     to_feature_selection,
 )
-from training.job import Job, JobEvent, JobSpec
-from training.learning import DEFAULT_TOLERANCE, Calibration, Learning
+from training.findings import Finding
+from training.job import DEFAULT_QUEUE, Job, JobEvent, JobSpec
+from training.learning_messages import (
+    learning_of,
+    scheme_of,
+    target_of,
+    to_calibration,
+    to_evaluation,
+)
 from training.names import dataset_version_name, dataset_version_of, job_name, trainer_name
+from training.promotion import Gate, OnSuccess, PromotionOutcome
+from training.search.spec import Trial
+from training.search_messages import search_spec, seconds_of, to_duration, to_search, to_trial
 
 _DEFAULT_HOLDOUT = 0.2
 
@@ -41,7 +51,7 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         model_id=model_id_of(message.model, "training_job.model"),
         dataset_id=dataset_id,
         dataset_reference=reference,
-        target=_target_of(message),
+        target=target_of(message),
         task=task_of(message.task),
         trainer=message.trainer,
         settings=_settings_of(message.settings),
@@ -49,59 +59,25 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         feature_selection=feature_selection(message),
         holdout_fraction=message.holdout_fraction or _DEFAULT_HOLDOUT,
         seed=message.seed,
-        evaluation=_scheme(message.evaluation),
+        evaluation=scheme_of(message.evaluation),
+        learning=learning_of(message),
         labels=dict(message.labels),
-        learning=_learning_of(message),
+        queue=message.queue or DEFAULT_QUEUE,
+        priority=message.priority,
+        memory_mb=message.limits.memory_mb,
+        seconds=seconds_of(message.limits.time),
+        max_attempts=message.max_attempts,
+        on_success=_on_success_of(message.on_success),
+        search=search_spec(message.search) if message.HasField("search") else None,
     )
 
 
-def _target_of(message: pb.TrainingJob) -> str:
-    """Read the target, of several the first."""
-    if message.target and message.targets:
-        raise FieldInvalid(
-            "name one column as target, or several as targets, and not both",
-            field="training_job.targets",
-        )
-    return message.targets[0] if message.targets else message.target
-
-
-def _learning_of(message: pb.TrainingJob) -> Learning:
-    return Learning(
-        targets=tuple(message.targets) if len(message.targets) > 1 else (),
-        weight_column=message.weight_column,
-        class_weights=dict(message.class_weights),
-        calibration=_calibration_of(message.calibration),
-        parity_tolerance=message.parity_tolerance or DEFAULT_TOLERANCE,
-    )
-
-
-def _calibration_of(value: int) -> Calibration | None:
-    if value == pb.CALIBRATION_UNSPECIFIED:
-        return None
-    if value not in pb.Calibration.values():
-        field = "training_job.calibration"
-        raise FieldInvalid(f"calibration has no value {value}", field=field)
-    name = pb.Calibration.Name(pb.Calibration.ValueType(value))
-    return Calibration[name.removeprefix("CALIBRATION_")]
-
-
-def _to_calibration(calibration: Calibration | None) -> pb.Calibration.ValueType:
-    if calibration is None:
-        return pb.CALIBRATION_UNSPECIFIED
-    return pb.Calibration.Value(f"CALIBRATION_{calibration.name}")
-
-
-def _scheme(message: pb.Evaluation) -> Scheme:
-    if message.split not in pb.Evaluation.Split.values():
-        field = "training_job.evaluation.split"
-        raise FieldInvalid(f"split has no value {message.split}", field=field)
-    name = pb.Evaluation.Split.Name(message.split).removeprefix("SPLIT_")
-    return Scheme(
-        split=None if name == "UNSPECIFIED" else SplitKind[name],
-        column=message.split_column,
-        folds=message.folds,
-        segment=message.segment_column,
-    )
+def _on_success_of(message: pb.OnSuccess) -> OnSuccess:
+    action = message.WhichOneof("action")
+    if action == "promote":
+        gate = Gate(message.promote.metric, message.promote.min_improvement)
+        return OnSuccess(gate=gate)
+    return OnSuccess(alias=message.alias)
 
 
 def _settings_of(settings: Struct) -> dict[str, JsonValue]:
@@ -122,8 +98,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def to_job(job: Job) -> pb.TrainingJob:
-    """Write a job."""
+def to_job(job: Job, trials: Sequence[Trial] = ()) -> pb.TrainingJob:
+    """Write a job, with the trials of its search where they are shown."""
     spec = job.spec
     model_id, number = spec.model_id, job.version_number
     return pb.TrainingJob(
@@ -143,8 +119,9 @@ def to_job(job: Job) -> pb.TrainingJob:
         targets=spec.learning.targets,
         weight_column=spec.learning.weight_column,
         class_weights=spec.learning.class_weights,
-        calibration=_to_calibration(spec.learning.calibration),
+        calibration=to_calibration(spec.learning.calibration),
         parity_tolerance=spec.learning.parity_tolerance,
+        evaluation=to_evaluation(spec.evaluation),
         stage=job.stage,
         progress_percent=job.progress_percent,
         attempt=job.attempt,
@@ -157,17 +134,48 @@ def to_job(job: Job) -> pb.TrainingJob:
         start_time=to_timestamp(job.start_time),
         end_time=to_timestamp(job.end_time),
         update_time=to_timestamp(job.update_time),
-        evaluation=_to_evaluation(spec.evaluation),
+        queue=spec.queue,
+        priority=spec.priority,
+        limits=pb.JobLimits(memory_mb=spec.memory_mb, time=to_duration(spec.seconds)),
+        max_attempts=spec.max_attempts,
+        on_success=_to_on_success(spec.on_success),
+        promotion=_to_promotion(model_id, job.promotion) if job.promotion else None,
+        search=to_search(spec.search) if spec.search else None,
+        trials=[to_trial(trial) for trial in trials],
     )
 
 
-def _to_evaluation(scheme: Scheme) -> pb.Evaluation:
-    split = f"SPLIT_{scheme.split.name}" if scheme.split else "SPLIT_UNSPECIFIED"
-    return pb.Evaluation(
-        split=pb.Evaluation.Split.Value(split),
-        split_column=scheme.column,
-        folds=scheme.folds,
-        segment_column=scheme.segment,
+def _to_on_success(wanted: OnSuccess) -> pb.OnSuccess | None:
+    if wanted.gate:
+        gate = pb.PromotionGate(
+            metric=wanted.gate.metric, min_improvement=wanted.gate.min_improvement
+        )
+        return pb.OnSuccess(promote=gate)
+    return pb.OnSuccess(alias=wanted.alias) if wanted.alias else None
+
+
+def _to_promotion(model_id: str, outcome: PromotionOutcome) -> pb.PromotionOutcome:
+    number = outcome.champion_number
+    return pb.PromotionOutcome(
+        moved=outcome.moved,
+        alias=outcome.alias,
+        reason=outcome.reason,
+        message=outcome.message,
+        metric=outcome.metric,
+        value=outcome.value,
+        champion_value=outcome.champion_value,
+        champion=version_name(model_id, number) if number else "",
+    )
+
+
+def to_finding(finding: Finding) -> pb.Finding:
+    """Write something to know about a job."""
+    return pb.Finding(
+        severity=pb.Finding.Severity.Value(f"SEVERITY_{finding.severity}"),
+        field=finding.field,
+        reason=finding.reason,
+        message=finding.message,
+        replacement=finding.replacement,
     )
 
 
@@ -187,6 +195,9 @@ def to_event(event: JobEvent) -> pb.WatchTrainingJobResponse:
         progress_percent=event.progress_percent,
         message=event.message,
         attempt=event.attempt,
+        level=pb.WatchTrainingJobResponse.Level.Value(f"LEVEL_{event.level}"),
+        metrics=to_metrics(event.metrics),
+        trial=to_trial(event.trial) if event.trial else None,
     )
 
 

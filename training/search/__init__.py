@@ -1,0 +1,1 @@
+"""Search of a trainer's settings: what is tried, where, and what is best."""
