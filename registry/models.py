@@ -12,6 +12,7 @@ from registry.batching import Batching, check_batching
 from registry.changes import REGISTRY_CHANGED, announce
 from registry.errors import EtagMismatch, FieldInvalid, ModelAlreadyExists, ModelNotFound
 from registry.input_contract import InputContract
+from registry.list_filters import Selection
 from registry.names import check_id
 from registry.paging import Page
 from registry.tables import ModelRow
@@ -118,11 +119,9 @@ async def get_model(session: AsyncSession, model_id: str) -> Model:
     return _model(await get_model_row(session, model_id))
 
 
-async def list_models(session: AsyncSession, page: Page) -> list[Model]:
-    """Return one page of models by id, and one more if there is a next page."""
-    query = select(ModelRow).order_by(ModelRow.model_id).limit(page.size + 1)
-    if page.after is not None:
-        query = query.where(ModelRow.model_id > page.after)
+async def list_models(session: AsyncSession, page: Page, selection: Selection) -> list[Model]:
+    """Return one page of models, and one more if there is a next page."""
+    query = selection.apply(select(ModelRow), page.after).limit(page.size + 1)
     return [_model(row) for row in await session.scalars(query)]
 
 

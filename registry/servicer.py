@@ -9,6 +9,7 @@ from modelyard.registry.v1 import resources_pb2 as pb
 from registry import aliases, models, names, schemas, versions
 from registry.admission import Admission
 from registry.artifacts import StoredFile
+from registry.list_filters import name_list, read_selection
 from registry.messages import (
     alias_to_create,
     alias_to_move,
@@ -20,6 +21,7 @@ from registry.messages import (
 )
 from registry.model_messages import model_draft, model_to_change, to_model
 from registry.paging import cut_page, read_page
+from registry.registry_filters import MODELS, VERSIONS, place_of_model
 from registry.requests import do_once
 from registry.schema_messages import to_model_proto, to_schema_comparison
 from registry.transactions import Sessions, begin
@@ -68,11 +70,13 @@ class RegistryServicer(stubs.RegistryServiceServicer):
     async def ListModels(
         self, request: rpc.ListModelsRequest, context: Any
     ) -> rpc.ListModelsResponse:
-        """List models by name."""
-        page = read_page("models", request.page_size, request.page_token)
+        """List models."""
+        wanted = read_selection(MODELS, request.filter, request.order_by)
+        name = name_list("models", request)
+        page = read_page(name, request.page_size, request.page_token, wanted.place_pattern)
         async with begin(self._sessions) as session:
-            found = await models.list_models(session, page)
-            shown, token = cut_page(found, page, "models", lambda model: model.model_id)
+            found = await models.list_models(session, page, wanted)
+            shown, token = cut_page(found, page, name, lambda it: place_of_model(it, wanted.order))
             ids = [model.model_id for model in shown]
             of_models = await aliases.list_aliases_of(session, ids, _SHOWN_ALIASES)
         return rpc.ListModelsResponse(
@@ -122,12 +126,13 @@ class RegistryServicer(stubs.RegistryServiceServicer):
     async def ListModelVersions(
         self, request: rpc.ListModelVersionsRequest, context: Any
     ) -> rpc.ListModelVersionsResponse:
-        """List the versions of a model, newest first."""
+        """List the versions of a model."""
         model_id = names.model_id_of(request.parent, "parent")
-        list_name = f"{request.parent}/versions"
-        page = read_page(list_name, request.page_size, request.page_token, names.NUMBER_PATTERN)
+        wanted = read_selection(VERSIONS, request.filter, request.order_by)
+        list_name = name_list(f"{request.parent}/versions", request)
+        page = read_page(list_name, request.page_size, request.page_token, wanted.place_pattern)
         async with begin(self._sessions) as session:
-            found = await versions.list_versions(session, model_id, page)
+            found = await versions.list_versions(session, model_id, page, wanted)
         shown, token = cut_page(found, page, list_name, lambda version: str(version.number))
         return rpc.ListModelVersionsResponse(
             model_versions=[to_version(version) for version in shown], next_page_token=token

@@ -12,6 +12,7 @@ from registry.aliases import crown_first
 from registry.artifacts import StoredFile, artifact_of_row, manifest_digest
 from registry.changes import REGISTRY_CHANGED, announce
 from registry.errors import FieldInvalid, VersionNotFound, VersionStateInvalid
+from registry.list_filters import Selection
 from registry.models import check_texts, get_model_row
 from registry.names import NUMBER_PATTERN
 from registry.paging import Page
@@ -115,17 +116,17 @@ async def get_version(session: AsyncSession, model_id: str, reference: str) -> V
     return _version(await _find_row(session, model_id, reference))
 
 
-async def list_versions(session: AsyncSession, model_id: str, page: Page) -> list[Version]:
-    """Return one page of versions, newest first, and one more if there is a next page.
+async def list_versions(
+    session: AsyncSession, model_id: str, page: Page, selection: Selection
+) -> list[Version]:
+    """Return one page of versions, and one more if there is a next page.
 
     Raises:
         ModelNotFound: There is no such model.
     """
     model = await get_model_row(session, model_id)
     query = _query().where(VersionRow.model_row == model.id)
-    if page.after is not None:
-        query = query.where(VersionRow.number < int(page.after))
-    query = query.order_by(VersionRow.number.desc()).limit(page.size + 1)
+    query = selection.apply(query, page.after).limit(page.size + 1)
     return [_version(row) for row in await session.scalars(query)]
 
 

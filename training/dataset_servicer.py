@@ -8,13 +8,14 @@ from google.protobuf.empty_pb2 import Empty
 from modelyard.training.v1 import datasets_pb2 as rpc
 from modelyard.training.v1 import datasets_pb2_grpc as stubs
 from registry.errors import FieldInvalid
+from registry.list_filters import name_list, read_selection
 from registry.messages import request_key
-from registry.names import NUMBER_PATTERN
 from registry.paging import cut_page, read_page
 from registry.requests import do_once
 from registry.transactions import Sessions, begin
 from registry.uploads import split_upload
 from training import dataset_changes, datasets, names
+from training.dataset_filters import DATASETS, TABLES, place_of_dataset
 from training.dataset_messages import dataset_change, dataset_draft, to_dataset, upload_of
 from training.table_files import TableFiles
 from training.table_messages import to_dataset_version, to_preview
@@ -64,11 +65,13 @@ class DatasetServicer(stubs.DatasetServiceServicer):
     async def ListDatasets(
         self, request: rpc.ListDatasetsRequest, context: Any
     ) -> rpc.ListDatasetsResponse:
-        """List datasets by name."""
-        page = read_page("datasets", request.page_size, request.page_token)
+        """List datasets."""
+        wanted = read_selection(DATASETS, request.filter, request.order_by)
+        name = name_list("datasets", request)
+        page = read_page(name, request.page_size, request.page_token, wanted.place_pattern)
         async with begin(self._sessions) as session:
-            found = await datasets.list_datasets(session, page)
-        shown, token = cut_page(found, page, "datasets", lambda dataset: dataset.dataset_id)
+            found = await datasets.list_datasets(session, page, wanted)
+        shown, token = cut_page(found, page, name, lambda it: place_of_dataset(it, wanted.order))
         return rpc.ListDatasetsResponse(
             datasets=[to_dataset(dataset) for dataset in shown], next_page_token=token
         )
@@ -127,12 +130,13 @@ class DatasetServicer(stubs.DatasetServiceServicer):
     async def ListDatasetVersions(
         self, request: rpc.ListDatasetVersionsRequest, context: Any
     ) -> rpc.ListDatasetVersionsResponse:
-        """List the tables of a dataset, newest first."""
+        """List the tables of a dataset."""
         dataset_id = names.dataset_id_of(request.parent, "parent")
-        list_name = f"{request.parent}/versions"
-        page = read_page(list_name, request.page_size, request.page_token, NUMBER_PATTERN)
+        wanted = read_selection(TABLES, request.filter, request.order_by)
+        list_name = name_list(f"{request.parent}/versions", request)
+        page = read_page(list_name, request.page_size, request.page_token, wanted.place_pattern)
         async with begin(self._sessions) as session:
-            found = await datasets.list_versions(session, dataset_id, page)
+            found = await datasets.list_versions(session, dataset_id, page, wanted)
         shown, token = cut_page(found, page, list_name, lambda version: str(version.number))
         return rpc.ListDatasetVersionsResponse(
             dataset_versions=[to_dataset_version(version) for version in shown],

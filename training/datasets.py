@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer, joinedload, undefer
 
 from registry.artifact_store import StoredBytes
+from registry.list_filters import Selection
 from registry.models import ModelDraft, check_texts
 from registry.names import LATEST, check_id
 from registry.paging import Page
@@ -91,12 +92,10 @@ async def get_dataset(session: AsyncSession, dataset_id: str) -> Dataset:
     return dataset_of_row(await get_row(session, dataset_id))
 
 
-async def list_datasets(session: AsyncSession, page: Page) -> list[Dataset]:
-    """Return one page of datasets by id, and one more if there is a next page."""
+async def list_datasets(session: AsyncSession, page: Page, selection: Selection) -> list[Dataset]:
+    """Return one page of datasets, and one more if there is a next page."""
     query = select(DatasetRow).where(DatasetRow.delete_time.is_(None))
-    if page.after is not None:
-        query = query.where(DatasetRow.dataset_id > page.after)
-    query = query.order_by(DatasetRow.dataset_id).limit(page.size + 1)
+    query = selection.apply(query, page.after).limit(page.size + 1)
     return [dataset_of_row(row) for row in await session.scalars(query)]
 
 
@@ -180,18 +179,19 @@ async def get_preview(
     return _version(dataset_id, row), row.preview
 
 
-async def list_versions(session: AsyncSession, dataset_id: str, page: Page) -> list[DatasetVersion]:
-    """Return one page of tables, newest first, and one more if there is a next page.
+async def list_versions(
+    session: AsyncSession, dataset_id: str, page: Page, selection: Selection
+) -> list[DatasetVersion]:
+    """Return one page of tables, and one more if there is a next page.
 
     They come without columns and warnings: a page of wide tables would be too much.
 
     Raises:
         DatasetNotFound: There is no such dataset.
     """
-    query = _versions(await get_row(session, dataset_id)).limit(page.size + 1)
+    query = _versions(await get_row(session, dataset_id)).order_by(None)
     query = query.options(defer(DatasetVersionRow.columns), defer(DatasetVersionRow.warnings))
-    if page.after is not None:
-        query = query.where(DatasetVersionRow.number < int(page.after))
+    query = selection.apply(query, page.after).limit(page.size + 1)
     return [_version(dataset_id, row, brief=True) for row in await session.scalars(query)]
 
 

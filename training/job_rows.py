@@ -50,7 +50,7 @@ def job_of_row(row: JobRow) -> Job:
         job_id=row.job_id,
         uid=str(row.uid),
         etag=etag_of(row),
-        place=f"{row.priority}.{row.id}",
+        place=f"{row.priority}/{row.id}",
         spec=_spec(row),
         state=JobState(row.state),
         stage=row.stage,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import joinedload
 
 from registry.changes import announce
 from registry.errors import EtagMismatch
+from registry.list_filters import Selection
 from registry.models import ensure_model, get_model_row
 from registry.names import check_id
 from registry.paging import Page
@@ -24,7 +25,6 @@ from training.findings import Finding
 from training.fitting import Level
 from training.job import Job, JobBounds, JobEvent, JobSpec
 from training.job_checks import check_spec, fill_bounds, find_faults
-from training.job_filters import Selection
 from training.job_rows import etag_of, event_of_row, job_of_row, new_job_row
 from training.queue import Entry, enqueue
 from training.search.spec import Trial
@@ -37,7 +37,6 @@ JOBS_CHANGED = "modelyard_jobs"
 
 MAX_EVENTS = 10_000
 _DEFAULT_BOUNDS = JobBounds()
-_ALL = Selection()
 
 
 async def create_job(
@@ -99,13 +98,13 @@ async def get_job(session: AsyncSession, job_id: str) -> Job:
     return job_of_row(await get_job_row(session, job_id))
 
 
-async def list_jobs(session: AsyncSession, page: Page, selection: Selection = _ALL) -> list[Job]:
+async def list_jobs(session: AsyncSession, page: Page, selection: Selection) -> list[Job]:
     """Return one page of jobs, and one more if there is a next page.
 
     Args:
         session: The transaction.
-        page: Which part; behind the `place` of the last job seen.
-        selection: Which jobs, in which order; all, newest first, if nothing is said.
+        page: Which part; behind the place of the last job seen.
+        selection: Which jobs, in which order.
     """
     query = selection.apply(_query(), page.after).limit(page.size + 1)
     return [job_of_row(row) for row in await session.scalars(query)]

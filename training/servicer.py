@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 from modelyard.training.v1 import training_pb2 as rpc
 from modelyard.training.v1 import training_pb2_grpc as stubs
 from registry.errors import FieldInvalid
+from registry.list_filters import name_list, read_selection
 from registry.messages import request_key
 from registry.paging import cut_page, read_page
 from registry.requests import do_once
@@ -17,7 +18,7 @@ from training.catalog import find_trainer, list_trainers
 from training.findings import finding_of
 from training.followers import JobFollowers
 from training.job import JobBounds
-from training.job_filters import PLACE_PATTERN, read_selection
+from training.job_filters import JOBS, place_of
 from training.job_messages import job_spec, to_event, to_finding, to_job, to_trainer
 from training.trials import list_trials
 
@@ -64,13 +65,12 @@ class TrainingServicer(stubs.TrainingServiceServicer):
         self, request: rpc.ListTrainingJobsRequest, context: Any
     ) -> rpc.ListTrainingJobsResponse:
         """List jobs."""
-        selection = read_selection(request.filter, request.order_by)
-        # A token belongs to one list: it is refused with another filter or order.
-        list_name = f"trainingJobs?{request.filter}&{request.order_by}"
-        page = read_page(list_name, request.page_size, request.page_token, PLACE_PATTERN)
+        wanted = read_selection(JOBS, request.filter, request.order_by)
+        name = name_list("trainingJobs", request)
+        page = read_page(name, request.page_size, request.page_token, wanted.place_pattern)
         async with begin(self._sessions) as session:
-            found = await jobs.list_jobs(session, page, selection)
-        shown, token = cut_page(found, page, list_name, lambda job: job.place)
+            found = await jobs.list_jobs(session, page, wanted)
+        shown, token = cut_page(found, page, name, lambda job: place_of(job, wanted.order))
         return rpc.ListTrainingJobsResponse(
             training_jobs=[to_job(job) for job in shown], next_page_token=token
         )

@@ -46,6 +46,10 @@ def test_a_search_is_checked_followed_listed_and_deleted(client: Client) -> None
     assert (listed.name, len(listed.trials)) == (done.name, 0)
     client.delete_training_job(done, done.etag)
     assert client.list_training_jobs(where="labels.kind = search") == []
+    for lists in (client.list_models, client.list_datasets):
+        names = [it.name for it in lists(order_by="create_time")]
+        assert [it.name for it in lists(order_by="create_time desc")] == names[::-1] != []
+        assert lists(where="labels.nobody = has") == []
     assert client.get_model_version("searched", "1").lineage.training_job == done.name
 
 

@@ -5,8 +5,10 @@ import pytest
 from registry import models
 from registry.batching import Batching
 from registry.errors import EtagMismatch, FieldInvalid, ModelAlreadyExists, ModelNotFound
+from registry.list_filters import read_selection
 from registry.models import ModelChange, ModelDraft
 from registry.paging import read_page, write_token
+from registry.registry_filters import MODELS
 from registry.served import list_served
 from registry.transactions import Sessions, begin
 
@@ -76,7 +78,7 @@ async def test_pages_meet_without_gap_or_overlap(sessions: Sessions) -> None:
     while token or not seen:
         page = read_page("models", 3, token)
         async with begin(sessions) as session:
-            found = await models.list_models(session, page)
+            found = await models.list_models(session, page, read_selection(MODELS, "", ""))
         seen += [model.model_id for model in found[:3]]
         token = write_token("models", seen[-1]) if len(found) > 3 else ""
     assert seen == names

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from registry.artifact_store import StoredBytes
 from registry.errors import EtagMismatch, FieldInvalid
+from registry.list_filters import read_selection
 from registry.paging import Page
 from registry.reports import Fault
 from registry.transactions import Sessions, begin
@@ -20,7 +21,7 @@ from training.feature_steps import FeatureColumn
 from training.findings import Finding, Severity
 from training.fitting import FitProgress, Level
 from training.job import JobBounds, JobSpec
-from training.job_filters import read_selection
+from training.job_filters import JOBS, place_of
 from training.promotion import Gate, OnSuccess
 from training.search.spec import DomainKind, Method, Parameter, SearchSpec
 from training.states import JobState
@@ -278,13 +279,15 @@ async def test_jobs_are_found_and_ordered(
         await jobs.create_job(session, "c", spec(queue="nightly", trainer="random-forest"))
         await jobs.cancel_job(session, "a")
     found, after = "", None
+    selection = read_selection(JOBS, filter_, order_by)
     async with begin(database) as session:
         while True:  # page by page
-            page = await jobs.list_jobs(session, Page(1, after), read_selection(filter_, order_by))
+            page = await jobs.list_jobs(session, Page(1, after), selection)
             found += "".join(job.job_id for job in page[:1])
             if len(page) < 2:
                 break
-            after = page[0].place
+            after = place_of(page[0], selection.order)
+            assert selection.place_pattern.fullmatch(after)
     assert found == expected
 
 
@@ -307,5 +310,5 @@ async def test_jobs_are_found_and_ordered(
 )
 def test_what_is_no_filter_is_refused(filter_: str, order_by: str, field: str) -> None:
     with pytest.raises(FieldInvalid) as caught:
-        read_selection(filter_, order_by)
+        read_selection(JOBS, filter_, order_by)
     assert caught.value.field == field

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from registry.artifact_store import StoredBytes
 from registry.errors import FieldInvalid, ServerDraining
+from registry.list_filters import read_selection
 from registry.paging import Page
 from registry.reports import Fault
 from registry.signature import Role, Task
@@ -18,6 +19,7 @@ from training import claims, datasets, jobs
 from training.catalog import trainers
 from training.claims import ClaimLost, ClaimTimes
 from training.columns import Column, ColumnType, Table, TableFormat
+from training.dataset_filters import DATASETS, TABLES
 from training.datasets import DatasetDraft
 from training.errors import (
     DatasetAlreadyExists,
@@ -37,6 +39,7 @@ from training.feature_steps import (
 from training.fitting import FitProgress
 from training.followers import JobFollowers
 from training.job import Job, JobSpec
+from training.job_filters import JOBS, place_of
 from training.learning import Calibration, Learning
 from training.states import TRANSITIONS, JobState
 
@@ -370,9 +373,10 @@ async def test_events_tell_the_story_in_order(database: Sessions) -> None:
 async def test_jobs_are_listed_newest_first(database: Sessions) -> None:
     for job_id in ("a", "b", "c"):
         await create(database, job_id)
+    by_time = read_selection(JOBS, "", "")
     async with begin(database) as session:
-        first = await jobs.list_jobs(session, Page(2, None))
-        rest = await jobs.list_jobs(session, Page(2, first[1].place))
+        first = await jobs.list_jobs(session, Page(2, None), by_time)
+        rest = await jobs.list_jobs(session, Page(2, place_of(first[1], by_time.order)), by_time)
     assert [job.job_id for job in first] == ["c", "b", "a"]
     assert [job.job_id for job in rest] == ["a"]
 
@@ -381,11 +385,12 @@ async def test_datasets_are_found_listed_and_unique(database: Sessions) -> None:
     with pytest.raises(DatasetAlreadyExists):
         async with begin(database) as session:
             await datasets.create_dataset(session, "d", DatasetDraft())
+    by_id, by_number = (read_selection(rules, "", "") for rules in (DATASETS, TABLES))
     async with begin(database) as session:
-        found = await datasets.list_datasets(session, Page(5, None))
-        none = await datasets.list_datasets(session, Page(5, "d"))
-        versions = await datasets.list_versions(session, "d", Page(5, None))
-        older = await datasets.list_versions(session, "d", Page(5, "1"))
+        found = await datasets.list_datasets(session, Page(5, None), by_id)
+        none = await datasets.list_datasets(session, Page(5, "d"), by_id)
+        versions = await datasets.list_versions(session, "d", Page(5, None), by_number)
+        older = await datasets.list_versions(session, "d", Page(5, "1"), by_number)
     assert [dataset.dataset_id for dataset in found] == ["d"]
     assert (none, older) == ([], [])
     assert (versions[0].table.row_count, versions[0].table.columns) == (10, ())

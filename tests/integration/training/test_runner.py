@@ -14,7 +14,9 @@ from registry.admission import Admission
 from registry.artifact_store import LocalArtifactStore
 from registry.child_process import ChildLimits, ChildProcess
 from registry.errors import FieldInvalid
+from registry.list_filters import read_selection
 from registry.paging import Page
+from registry.registry_filters import VERSIONS
 from registry.transactions import begin
 from registry.version import VersionState
 from registry.versions import get_version, list_versions
@@ -30,6 +32,8 @@ from training.search.spec import DomainKind, Method, Parameter, SearchSpec, Tria
 from training.states import JobState
 from training.trials import list_trials
 from training.worker import Worker
+
+ALL = read_selection(VERSIONS, "", "")
 
 
 async def test_a_job_becomes_a_version_that_is_proved_and_served(bench: Bench) -> None:
@@ -73,7 +77,7 @@ async def test_two_runners_make_one_version(bench: Bench) -> None:
     await bench.create("j")
     await asyncio.gather(bench.runner.run("j"), Runner(bench.parts).run("j"))
     async with begin(bench.sessions) as session:
-        assert len(await list_versions(session, "m", Page(9, None))) == 1
+        assert len(await list_versions(session, "m", Page(9, None), ALL)) == 1
 
 
 async def test_a_regression_job_has_values(bench: Bench) -> None:
@@ -136,7 +140,7 @@ async def test_a_runner_that_lost_its_claim_stops_and_writes_nothing(bench: Benc
     await running
     assert (await bench.get("j")).attempt == taken.attempt
     async with begin(bench.sessions) as session:
-        assert await list_versions(session, "m", Page(9, None)) == []
+        assert await list_versions(session, "m", Page(9, None), ALL) == []
 
 
 async def test_a_worker_takes_jobs_from_the_queue(bench: Bench, database_url: URL) -> None:

@@ -201,15 +201,22 @@ class DatasetOperations(Operations):
         request = messages.GetDatasetRequest(name=dataset_name(dataset))
         return await self._calls.unary(self._calls.datasets.GetDataset, request)
 
-    async def list_datasets(self, limit: int | None = None) -> list[Dataset]:
+    async def list_datasets(
+        self, limit: int | None = None, where: str = "", order_by: str = ""
+    ) -> list[Dataset]:
         """Return the datasets by name, all unless limited.
+
+        Args:
+            limit: How many at most.
+            where: A filter, such as `labels.team = "sea"`.
+            order_by: Such as `create_time desc`; empty is the list's own order.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.datasets.ListDatasets,
-            messages.ListDatasetsRequest(),
+            messages.ListDatasetsRequest(filter=where, order_by=order_by),
             lambda page: page.datasets,
             limit,
         )
@@ -227,18 +234,26 @@ class DatasetOperations(Operations):
         return await self._calls.unary(self._calls.datasets.GetDatasetVersion, request)
 
     async def list_dataset_versions(
-        self, dataset: DatasetRef, limit: int | None = None
+        self, dataset: DatasetRef, limit: int | None = None, where: str = "", order_by: str = ""
     ) -> list[DatasetVersion]:
         """Return the versions of a dataset, newest first, all unless limited.
 
         They come without their columns and warnings; `get_dataset_version` has those.
+
+        Args:
+            dataset: The dataset or its id.
+            limit: How many at most.
+            where: A filter, such as `state = ACTIVE AND row_count > 1000`.
+            order_by: Such as `create_time`; empty is newest first.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.datasets.ListDatasetVersions,
-            messages.ListDatasetVersionsRequest(parent=dataset_name(dataset)),
+            messages.ListDatasetVersionsRequest(
+                parent=dataset_name(dataset), filter=where, order_by=order_by
+            ),
             lambda page: page.dataset_versions,
             limit,
         )

@@ -46,15 +46,22 @@ class ModelOperations(Operations):
         request = messages.GetModelRequest(name=model_name(model))
         return await self._calls.unary(self._calls.registry.GetModel, request)
 
-    async def list_models(self, limit: int | None = None) -> list[Model]:
+    async def list_models(
+        self, limit: int | None = None, where: str = "", order_by: str = ""
+    ) -> list[Model]:
         """Return the models by name, all unless limited.
+
+        Args:
+            limit: How many at most.
+            where: A filter, such as `labels.team = "sea"`.
+            order_by: Such as `create_time desc`; empty is the list's own order.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.registry.ListModels,
-            messages.ListModelsRequest(),
+            messages.ListModelsRequest(filter=where, order_by=order_by),
             lambda page: page.models,
             limit,
         )
@@ -109,16 +116,24 @@ class ModelOperations(Operations):
         return await self._calls.unary(self._calls.registry.GetModelVersion, request)
 
     async def list_model_versions(
-        self, model: ModelRef, limit: int | None = None
+        self, model: ModelRef, limit: int | None = None, where: str = "", order_by: str = ""
     ) -> list[ModelVersion]:
         """Return the versions of a model, newest first, all unless limited.
+
+        Args:
+            model: The model or its id.
+            limit: How many at most.
+            where: A filter, such as `state = ACTIVE`.
+            order_by: Such as `create_time`; empty is newest first.
 
         Raises:
             ModelyardError: A call failed.
         """
         return await self._calls.pages(
             self._calls.registry.ListModelVersions,
-            messages.ListModelVersionsRequest(parent=model_name(model)),
+            messages.ListModelVersionsRequest(
+                parent=model_name(model), filter=where, order_by=order_by
+            ),
             lambda page: page.model_versions,
             limit,
         )
