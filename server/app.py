@@ -13,7 +13,7 @@ from importlib.metadata import version
 import structlog
 
 from registry.changes import REGISTRY_CHANGED
-from registry.child_process import ChildLimits
+from registry.child_process import ChildLimits, ChildProcess
 from registry.requests import forget_old_requests
 from registry.servicer import RegistryServicer
 from registry.transactions import DATABASE_AWAY, Sessions, begin
@@ -25,7 +25,7 @@ from server.health import SERVING, HealthServicer
 from server.kept_process import keep_worker
 from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
-from server.settings import Settings, split_queues
+from server.settings import Settings, cluster_environment, split_queues
 from server.storage import Storage, open_storage
 from server.telemetry import set_levels
 from serving.operations.log_settings import LogSettings
@@ -41,7 +41,7 @@ from training.job import JobBounds
 from training.jobs import JOBS_CHANGED
 from training.queue import make_app
 from training.runner import Runner
-from training.runner_parts import RunnerParts
+from training.runner_parts import Cluster, RunnerParts
 from training.servicer import DatasetServicer, TrainingServicer
 from training.table_reader import TableReader
 from training.table_uploads import TableUploads
@@ -125,10 +125,17 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             limits=limits,
             folder=settings.home / "work",
             times=ClaimTimes(timedelta(seconds=settings.lease_seconds), settings.training_attempts),
+            cluster=_cluster(settings),
         )
         queues = split_queues(settings.worker_queues)
         app = make_app(storage.url, len(queues))
         yield Worker(app, storage.sessions, Runner(parts), queues)
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    if not settings.ray_address:
+        return None
+    return Cluster(settings.ray_address, ChildProcess(cluster_environment(), confined=False))
 
 
 def _make_servicers(
@@ -145,7 +152,10 @@ def _make_servicers(
     sessions, store = storage.sessions, storage.store
     uploads = TableUploads(sessions, store, reader, settings.max_dataset_mb << 20)
     bounds = JobBounds(
-        settings.training_memory_mb, settings.training_seconds, settings.training_attempts
+        settings.training_memory_mb,
+        settings.training_seconds,
+        settings.training_attempts,
+        settings.ray_table_mb if settings.ray_address else 0,
     )
     transfers = ArtifactTransfers(sessions, store, settings.max_artifact_mb << 20)
     return Servicers(

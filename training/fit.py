@@ -73,15 +73,10 @@ def fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
 
 
 def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
-    report(FitProgress("read", 0, "reading the table"))
-    frame = read_table(Path(request.table_path), request.table_format)
-    table = profile_table(frame)
-    report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
-    plan = make_plan(request, table)
-    examples = take_examples(request, plan, frame, table, report)
+    plan, examples = read_examples(request, report)
     if request.search:
         report = keep_rising(report)
-        plan = search_plan(request.search, plan, examples, _fit_and_measure, report)
+        plan = search_plan(request.search, plan, examples, fit_and_measure, report)
     pipeline = _fit_pipeline(plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
@@ -123,7 +118,21 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     )
 
 
-def _fit_and_measure(plan: Plan, examples: Examples) -> tuple[Metric, ...]:
+def read_examples(request: FitRequest, report: Report) -> tuple[Plan, Examples]:
+    """Read the table, decide what will be done, and take the examples to learn from.
+
+    Raises:
+        FitRefused, FieldInvalid, TableInvalid: The table or the request won't do.
+    """
+    report(FitProgress("read", 0, "reading the table"))
+    frame = read_table(Path(request.table_path), request.table_format)
+    table = profile_table(frame)
+    report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
+    plan = make_plan(request, table)
+    return plan, take_examples(request, plan, frame, table, report)
+
+
+def fit_and_measure(plan: Plan, examples: Examples) -> tuple[Metric, ...]:
     """Fit one trial of a search, quietly."""
     pipeline = _fit_pipeline(plan, examples, lambda _: None)
     return measure(pipeline, *examples.select(examples.split.holdout), plan.task)

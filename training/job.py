@@ -24,11 +24,13 @@ class JobBounds:
         memory_mb: MiB of memory of a fit.
         seconds: Of a fit.
         max_attempts: How many attempts may end by no fault of the job.
+        ray_table_mb: MiB of a table whose search runs on Ray; 0 if there is no cluster.
     """
 
     memory_mb: int = 8192
     seconds: float = 3600.0
     max_attempts: int = 5
+    ray_table_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)

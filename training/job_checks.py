@@ -15,6 +15,7 @@ from training.findings import Finding, Severity, finding_of
 from training.job import JobBounds, JobSpec
 from training.promotion import METRICS, is_legal_improvement
 from training.search.checks import find_search_faults
+from training.search.executor_checks import find_executor_faults
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
 
@@ -89,6 +90,7 @@ def _find_illegal(
     yield from _find_wrong_bounds(spec, bounds)
     yield from _find_wrong_gate(spec)
     yield from find_search_faults(spec)
+    yield from find_executor_faults(spec, table, bounds)
 
 
 def _find_wrong_columns(spec: JobSpec, columns: list[str]) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ class JobOptions(TypedDict, total=False):
         max_attempts: How many attempts may end by no fault of the job; 0 is the bound.
         on_success: What becomes of the version besides being kept.
         search: Settings to search for; `modelyard.search` makes one.
+        executor: Where the trials of the search run; `ray` is the server's Ray cluster.
     """
 
     task: Literal["classification", "regression"] | None
@@ -46,6 +47,7 @@ class JobOptions(TypedDict, total=False):
     max_attempts: int
     on_success: OnSuccess | None
     search: Search | None
+    executor: Literal["", "local", "ray"]
 
 
 def training_job(
@@ -78,6 +80,7 @@ def training_job(
         max_attempts=options.get("max_attempts", 0),
         on_success=options.get("on_success"),
         search=options.get("search"),
+        executor=options.get("executor", ""),
     )
     if settings := options.get("settings"):
         job.settings.update(dict(settings))

@@ -60,6 +60,10 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     search_seconds: Annotated[float, typer.Option(help="Begin no trial after that.")] = 0.0,
     search_metric: Annotated[str, typer.Option(help="What is to be best.")] = "",
     folds: Annotated[int, typer.Option(help="Folds of the training rows; 0 holds out.")] = 0,
+    executor: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where trials run: beside the worker, or on the server's Ray cluster."),
+    ] = "local",
     check: Annotated[
         bool, typer.Option("--check", help="Say what would fail, and train nothing.")
     ] = False,
@@ -83,6 +87,7 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         time=timedelta(seconds=seconds),
         on_success=_on_success(alias, promote_if),
         search=read_search(search, space or [], trials, search_seconds, search_metric, folds),
+        executor=executor,
     )
     if check:
         show_findings(session, session.client.validate_training_job(wanted))
