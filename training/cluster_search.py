@@ -5,12 +5,16 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import structlog
+
 from registry.child_process import KILLED, ChildLimits, LineHandler
 from registry.reports import Fault
 from training.columns import Table
 from training.fitting import FitRequest
 from training.runner_parts import Cluster
 from training.search.remote import LOST, UNREACHABLE, ClusterOutcome, ClusterSearch
+
+log = structlog.get_logger()
 
 WORTH_ANOTHER_ATTEMPT = (KILLED, LOST, UNREACHABLE)
 
@@ -59,6 +63,7 @@ async def search_on_cluster(
         return replace(outcome, message=f"the search did not end well: {outcome.message}")
     if outcome.best is None:
         assert outcome.fault
+        log.warning("a search on Ray failed", reason=outcome.fault.reason, cause=outcome.cause)
         return outcome.fault
     settings = request.settings | outcome.best.settings
     seconds = max(limits.seconds - (clock() - began), _LEAST_SECONDS)

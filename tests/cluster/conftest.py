@@ -1,11 +1,22 @@
 """A Ray cluster of two nodes on this machine, and jobs whose trials it runs."""
 
+import os
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Ray reads this when it is imported. Its ports are open to the machine's network, and whoever
+# reaches them runs code: so it asks for a token, which also proves that ours is handed on.
+os.environ |= {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
 from ray.cluster_utils import Cluster as LocalCluster
 
 from registry.admission import Admission

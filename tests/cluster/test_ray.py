@@ -28,12 +28,15 @@ from training.runner import Runner
 from training.search.spec import LOCAL, Method, TrialState
 from training.states import JobState
 
+# Machines with little to spare start a node, and each trial's process, in several seconds.
+pytestmark = pytest.mark.timeout(300)
+
 
 async def model_of(bench: RayBench, job_id: str) -> tuple[Any, ...]:
-    """Return what makes the version of a job: the digests of its files, and its figures."""
+    """Return the digest of the files of a job's version, its settings and figures."""
     async with begin(bench.sessions) as session:
         version = await get_version(session, job_id, "1")
-    return version.draft.metrics, version.draft.parameters
+    return version.digest, version.draft.metrics, version.draft.parameters
 
 
 async def nodes_of(bench: RayBench, job_id: str) -> set[str]:
@@ -84,7 +87,7 @@ async def test_a_node_that_dies_takes_no_trial_with_it(
     bench: RayBench, cluster: LocalCluster
 ) -> None:
     doomed = cluster.add_node(**NODE)
-    wanted = on_ray(max_trials=9, folds=10)
+    wanted = on_ray(folds=10)
     await bench.search("far", wanted)
     running = asyncio.create_task(bench.runner.run("far"))
     await wait_for_trial(bench, "far", 4)

@@ -8,7 +8,6 @@ child that each trial runs in.
 
 import asyncio
 import socket
-import sys
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -99,12 +98,10 @@ def _join(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     except (RayError, OSError, RuntimeError, ValueError) as error:
-        # Its text has addresses, which are the operator's business: it goes to the log.
         message = (
             "the Ray cluster can't be reached; the worker's machine must be a node of it, with the"
             " same releases of Python and Ray"
         )
-        sys.stderr.write(f"{error}\n")
         raise FitRefused(UNREACHABLE, message) from error
 
 

@@ -23,6 +23,8 @@ from training.search.ray_executor import RayExecutor
 from training.search.remote import ClusterOutcome, ClusterSearch
 from training.search.search import Search, keep_rising
 
+_MOST_CAUSE = 4000
+
 
 def search_cluster(job: ClusterSearch, report: Report) -> ClusterOutcome:
     """Search on the cluster; what goes wrong is the outcome."""
@@ -36,7 +38,8 @@ def search_cluster(job: ClusterSearch, report: Report) -> ClusterOutcome:
         report(FitProgress("search", 0, f"the cluster has {executor.width} processors to use"))
         return ClusterOutcome(Search(request, metric, plan.seed, executor, report).run())
     except FitRefused as refused:
-        return ClusterOutcome(fault=refused.fault)
+        cause = str(refused.__cause__ or "")[:_MOST_CAUSE]
+        return ClusterOutcome(fault=refused.fault, cause=cause)
     except FieldInvalid as error:
         return ClusterOutcome(fault=Fault("SETTINGS_INVALID", error.message))
 

@@ -42,10 +42,17 @@ class ClusterSearch:
 
 @dataclass(frozen=True, slots=True)
 class ClusterOutcome:
-    """What a driver answers: the best trial, or why there is none."""
+    """What a driver answers.
+
+    Attributes:
+        best: The best trial.
+        fault: Why there is none.
+        cause: What Ray said of it; for the log, never for callers.
+    """
 
     best: Trial | None = None
     fault: Fault | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
