@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STOCK := .venv-stock
 PERF := .perf-analyzer
+RAY := .venv-ray
 INSTALLED := .venv/.installed
 STOCK_INSTALLED := $(STOCK)/.installed
 NODES := tests/contract/node clients/node
@@ -12,9 +13,9 @@ ARGS ?=
 SECONDS ?= 30
 JOBS ?= 200
 KILLS ?= 100
-PINS := $(addprefix requirements/,dev stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
+PINS := $(addprefix requirements/,dev ray stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos chaos-jobs scale big-table attack fuzz trainers-table test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos chaos-jobs scale big-table ray attack fuzz trainers-table test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +73,16 @@ scale: setup ## 500 models in one server: figures of start, memory and calls; no
 big-table: setup ## a million rows of fifty columns: memory and progress; not part of test
 	$(BIN)/pytest -s tests/scale/test_big_table.py $(ARGS)
 
+# An environment of its own: Ray is large, and nobody needs it for anything else.
+$(RAY)/.installed: requirements/uv.txt requirements/ray.txt pyproject.toml clients/python/pyproject.toml
+	$(PYTHON) -m venv --clear $(RAY)
+	$(call install,$(RAY),requirements/ray.txt)
+	$(RAY)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e clients/python -e .
+	touch $@
+
+ray: $(RAY)/.installed ## searches on a Ray cluster of two local nodes; not part of test
+	$(RAY)/bin/pytest tests/cluster $(ARGS)
+
 attack: setup ## what other callers notice of attacks; SECONDS of each; not part of test
 	$(BIN)/python -m tests.attack $(SECONDS) $(ARGS)
 
@@ -113,6 +124,6 @@ requirements: setup ## pin anew after a change of requirements/*.in
 	    --python-version 3.11 --output-file $$pins.txt $$pins.in; done
 
 clean: ## remove what can be made again; data in ./.modelyard stays
-	rm -rf .venv $(STOCK) $(PERF) $(NODES:%=%/node_modules) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(STOCK) $(RAY) $(PERF) $(NODES:%=%/node_modules) .build .coverage* .mypy_cache .pytest_cache .ruff_cache
 
 include benchmarks/bench.mk

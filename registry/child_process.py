@@ -88,10 +88,13 @@ class ChildProcess:
 
     Args:
         environment: The environment that every child gets; no secrets in it.
+        confined: Whether children have no network, no files but those of their folder, and
+            limits on memory. Only for children that read nothing a caller sent it is False.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, confined: bool = True) -> None:
         self._environment = dict(environment)
+        self._launcher = "registry.sandbox" if confined else "registry.unconfined"
 
     async def ask(
         self,
@@ -130,8 +133,8 @@ class ChildProcess:
     ) -> ChildExit:
         """Run `python -m MODULE FOLDER` under limits, and wait for its end.
 
-        The child may read the program and the system, and read and write its folder; it
-        has no network. Cancelling this call kills it with all that it started, and so
+        A confined child may read the program and the system, and read and write its folder;
+        it has no network. Cancelling this call kills it with all that it started, and so
         does the end of this process, because it holds on to the other end of its
         standard input.
 
@@ -144,7 +147,7 @@ class ChildProcess:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: _ChildProtocol(LINE_BYTES, loop),
-            *(sys.executable, "-m", "registry.sandbox", module, str(folder)),
+            *(sys.executable, "-m", self._launcher, module, str(folder)),
             json.dumps(asdict(limits)),
             env=self._environment,
             cwd=folder,

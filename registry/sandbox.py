@@ -57,6 +57,11 @@ def main() -> None:
     _take_limits(**json.loads(limits))
     _close_files(Path(folder))
     # A thread must not exist before the namespace is left, which is per process.
+    run_with_parent(module, folder)
+
+
+def run_with_parent(module: str, folder: str) -> None:
+    """Run the module for as long as the parent lives."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.argv = [module, folder]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

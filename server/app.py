@@ -12,7 +12,7 @@ from importlib.metadata import version
 import structlog
 
 from registry.changes import REGISTRY_CHANGED
-from registry.child_process import ChildLimits
+from registry.child_process import ChildLimits, ChildProcess
 from registry.requests import forget_old_requests
 from registry.schemas import assign_missing
 from registry.servicer import RegistryServicer
@@ -26,7 +26,7 @@ from server.health import SERVING, HealthServicer
 from server.kept_process import keep_worker
 from server.listener import SERVICES, Server, Servicers, make_server
 from server.serving_source import ServingSource
-from server.settings import Settings, split_queues
+from server.settings import Settings, cluster_environment, split_queues
 from server.storage import Storage, open_storage
 from server.telemetry import set_levels
 from serving.operations.log_settings import LogSettings
@@ -44,7 +44,7 @@ from training.job import JobBounds
 from training.jobs import JOBS_CHANGED
 from training.queue import make_app
 from training.runner import Runner
-from training.runner_parts import RunnerParts
+from training.runner_parts import Cluster, RunnerParts
 from training.servicer import TrainingServicer
 from training.table_files import TableFiles
 from training.table_reader import TableReader
@@ -135,10 +135,17 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             limits=limits,
             folder=settings.home / "work",
             times=ClaimTimes(timedelta(seconds=settings.lease_seconds), settings.training_attempts),
+            cluster=_cluster(settings),
         )
         queues = split_queues(settings.worker_queues)
         app = make_app(storage.url, len(queues))
         yield Worker(app, storage.sessions, Runner(parts), queues)
+
+
+def _cluster(settings: Settings) -> Cluster | None:
+    if not settings.ray_address:
+        return None
+    return Cluster(settings.ray_address, ChildProcess(cluster_environment(), confined=False))
 
 
 def _make_servicers(
@@ -165,6 +172,7 @@ def _make_servicers(
         settings.training_seconds,
         settings.training_attempts,
         settings.max_parity_tolerance,
+        settings.ray_table_mb if settings.ray_address else 0,
     )
     return Servicers(
         registry=RegistryServicer(sessions, transfers, storage.admission),

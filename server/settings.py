@@ -122,6 +122,14 @@ class Settings(BaseSettings):
         description="The queues that a training worker takes jobs from, and how many of each it"
         " runs at a time, such as default=2,nightly=1; * is every queue.",
     )
+    ray_address: str = Field(
+        "",
+        description="HOST:PORT of the Ray cluster that runs the trials of searches whose executor"
+        " is ray; needs the extra ray. Empty: there is none.",
+    )
+    ray_table_mb: Megabytes = Field(
+        512, description="Largest table whose search runs on Ray; each trial has a copy."
+    )
     log_format: Literal["console", "json"] = Field("console", description="Form of the log.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Detail.")
 
@@ -153,6 +161,13 @@ class Settings(BaseSettings):
     @classmethod
     def _are_prefixes(cls, prefixes: str) -> str:
         return check_prefixes(prefixes)
+
+    @field_validator("ray_address")
+    @classmethod
+    def _is_address_or_empty(cls, address: str) -> str:
+        if address:
+            split_address(address)
+        return address
 
     @field_validator("worker_queues")
     @classmethod
@@ -219,6 +234,12 @@ def child_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _HARMLESS.fullmatch(name)}
     # matplotlib keeps a list of fonts; a child may write to its own folder only.
     return {**kept, "ORT_DISABLE_TELEMETRY": "1", "MPLCONFIGDIR": "."}
+
+
+def cluster_environment() -> dict[str, str]:
+    """Make the environment of processes that speak to Ray: its settings and token besides."""
+    ray = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+    return {**child_environment(), **ray, "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def process_environment(settings: Settings, database_url: str) -> dict[str, str]:

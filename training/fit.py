@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -85,24 +86,12 @@ def fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
 
 
 def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
-    report(FitProgress("read", 0, "reading the table"))
-    frame = read_table(Path(request.table_path), request.table_format)
-    table = profile_table(frame)
-    report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
-    plan = make_plan(request, table)
-    for target in request.targets:
-        for leak in find_leaks(frame, target):
-            report(FitProgress("read", 8, f"warning: {leak}"))
-    examples = take_examples(request, plan, frame, table, report)
+    plan, examples = read_examples(request, report)
     if request.search:
         report = keep_rising(report)
-
-        def try_plan(plan: Plan, examples: Examples) -> tuple[Metric, ...]:
-            """Fit one trial of a search, quietly."""
-            pipeline = _fit_pipeline(request, plan, examples, lambda _: None)
-            return measure_holdout(pipeline, plan, examples)
-
-        plan = search_plan(request.search, plan, examples, try_plan, report)
+        plan = search_plan(
+            request.search, plan, examples, partial(fit_and_measure, request), report
+        )
     pipeline = _fit_pipeline(request, plan, examples, report)
 
     report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
@@ -145,6 +134,29 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     more = document(folder, request, outcome, evaluation)
     report(FitProgress("card", 100, f"{len(more)} files about the version"))
     return replace(outcome, artifacts=(*_MODEL_FILES, *more))
+
+
+def read_examples(request: FitRequest, report: Report) -> tuple[Plan, Examples]:
+    """Read the table, decide what will be done, and take the examples to learn from.
+
+    Raises:
+        FitRefused, FieldInvalid, TableInvalid: The table or the request won't do.
+    """
+    report(FitProgress("read", 0, "reading the table"))
+    frame = read_table(Path(request.table_path), request.table_format)
+    table = profile_table(frame)
+    report(FitProgress("read", 5, f"{table.row_count} rows, {len(table.columns)} columns"))
+    plan = make_plan(request, table)
+    for target in request.targets:
+        for leak in find_leaks(frame, target):
+            report(FitProgress("read", 8, f"warning: {leak}"))
+    return plan, take_examples(request, plan, frame, table, report)
+
+
+def fit_and_measure(request: FitRequest, plan: Plan, examples: Examples) -> tuple[Metric, ...]:
+    """Fit one trial of a search, quietly."""
+    pipeline = _fit_pipeline(request, plan, examples, lambda _: None)
+    return measure_holdout(pipeline, plan, examples)
 
 
 def _fit_pipeline(request: FitRequest, plan: Plan, examples: Examples, report: Report) -> Any:

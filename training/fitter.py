@@ -9,13 +9,14 @@ from registry.child_process import KILLED, ChildLimits
 from registry.reports import Fault
 from registry.schema import ModelSchema
 from training.champions import Champion
+from training.cluster_search import WORTH_ANOTHER_ATTEMPT, search_on_cluster
 from training.datasets import DatasetVersion
 from training.fitting import CHAMPION_FILE, FitOutcome, FitProgress, FitRequest, Origin
 from training.job import Job, JobSpec
 from training.job_writes import JobWrites
 from training.names import dataset_version_name
 from training.runner_parts import RunnerParts
-from training.search.spec import SearchRequest, Trial
+from training.search.spec import RAY, SearchRequest, Trial
 
 _PROGRESS = TypeAdapter(FitProgress)
 _MOST_FOREIGN_LINES = 200
@@ -71,21 +72,26 @@ class Fitter:
             folder: An empty folder; the files of the version are there afterwards.
 
         Raises:
-            AttemptLost: The child was killed from outside.
+            AttemptLost: The child was killed from outside, or the cluster is away.
         """
         request = await self._prepare(job.spec, inputs, folder)
         limits = _limits_of(job.spec, self._parts.limits)
         lines = _Lines(job, self._writes)
+        if request.search and request.search.spec.executor == RAY:
+            place = folder / "search"
+            place.mkdir()
+            found = await search_on_cluster(
+                self._parts.cluster, request, inputs.table.table, limits, place, lines.take
+            )
+            if isinstance(found, Fault):
+                return _lose_or_fail(found, WORTH_ANOTHER_ATTEMPT, found.message)
+            request, limits = found
         outcome = await self._parts.children.ask(
             "training.fit", folder, request, FitOutcome, limits, lines.take
         )
         if not isinstance(outcome, Fault):
             return outcome
-        if outcome.reason == KILLED:
-            raise AttemptLost(outcome)
-        advice = _ADVICE.get(outcome.reason, "")
-        message = f"the fit did not end well: {outcome.message}{advice}"
-        return FitOutcome(fault=Fault(outcome.reason, message))
+        return _lose_or_fail(outcome, (KILLED,), f"the fit did not end well: {outcome.message}")
 
     async def _prepare(self, spec: JobSpec, inputs: Inputs, folder: Path) -> FitRequest:
         table, champion = inputs.table, inputs.champion
@@ -122,6 +128,17 @@ _ADVICE = {
     "TIMEOUT": "; allow the job more in limits.time, or give it less to do",
     "OUT_OF_MEMORY": "; allow the job more in limits.memory_mb, or give it less to do",
 }
+
+
+def _lose_or_fail(fault: Fault, lost: tuple[str, ...], message: str) -> FitOutcome:
+    """Tell what can't be done at all from what another attempt may do.
+
+    Raises:
+        AttemptLost: It may.
+    """
+    if fault.reason in lost:
+        raise AttemptLost(fault)
+    return FitOutcome(fault=Fault(fault.reason, message + _ADVICE.get(fault.reason, "")))
 
 
 class _Lines:

@@ -28,12 +28,14 @@ class JobBounds:
         seconds: Of a fit.
         max_attempts: How many attempts may end by no fault of the job.
         parity_tolerance: How far a graph may be from its pipeline.
+        ray_table_mb: MiB of a table whose search runs on Ray; 0 if there is no cluster.
     """
 
     memory_mb: int = 8192
     seconds: float = 3600.0
     max_attempts: int = 5
     parity_tolerance: float = MOST_TOLERANCE
+    ray_table_mb: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from training.job_columns import find_wrong_columns
 from training.learning import DEFAULT_TOLERANCE, check_learning
 from training.promotion import METRICS, is_legal_improvement
 from training.search.checks import find_search_faults
+from training.search.executor_checks import find_executor_faults
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
 from training.tasks import infer_task_of
@@ -108,6 +109,7 @@ def _find_illegal(
     yield from _find_wrong_bounds(spec, bounds)
     yield from _find_wrong_gate(spec)
     yield from find_search_faults(spec)
+    yield from find_executor_faults(spec, table, bounds)
 
 
 def _find_unfit(spec: JobSpec, columns: Mapping[str, Column], row_count: int) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ from training.learning_messages import (
 )
 from training.names import dataset_version_name, dataset_version_of, job_name, trainer_name
 from training.promotion import Gate, OnSuccess, PromotionOutcome
-from training.search.spec import Trial
+from training.search.spec import LOCAL, SearchSpec, Trial
 from training.search_messages import search_spec, seconds_of, to_duration, to_search, to_trial
 
 _DEFAULT_HOLDOUT = 0.2
@@ -68,8 +68,20 @@ def job_spec(message: pb.TrainingJob) -> JobSpec:
         seconds=seconds_of(message.limits.time),
         max_attempts=message.max_attempts,
         on_success=_on_success_of(message.on_success),
-        search=search_spec(message.search) if message.HasField("search") else None,
+        search=_search_of(message),
     )
+
+
+def _search_of(message: pb.TrainingJob) -> SearchSpec | None:
+    if message.HasField("search"):
+        return search_spec(message.search, message.executor or LOCAL)
+    if message.executor not in ("", LOCAL):
+        raise FieldInvalid(
+            f"the executor {message.executor[:100]!r} runs the trials of a search, and this job"
+            " has no search; give it one, or leave executor empty",
+            field="training_job.executor",
+        )
+    return None
 
 
 def _on_success_of(message: pb.OnSuccess) -> OnSuccess:
@@ -142,6 +154,7 @@ def to_job(job: Job, trials: Sequence[Trial] = ()) -> pb.TrainingJob:
         promotion=_to_promotion(model_id, job.promotion) if job.promotion else None,
         search=to_search(spec.search) if spec.search else None,
         trials=[to_trial(trial) for trial in trials],
+        executor=spec.search.executor if spec.search else "",
     )
 
 

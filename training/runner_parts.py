@@ -11,6 +11,19 @@ from training.claims import ClaimTimes
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Ray cluster that runs trials of searches.
+
+    Attributes:
+        address: HOST:PORT of its head.
+        drivers: Starts the processes that speak to it.
+    """
+
+    address: str
+    drivers: ChildProcess
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerParts:
     """What a runner works with.
 
@@ -22,6 +35,7 @@ class RunnerParts:
         limits: What one fit may use at most; a job may have less.
         folder: Where fits have their folders.
         times: How claims live and die.
+        cluster: Runs trials, if there is one.
     """
 
     sessions: Sessions
@@ -31,3 +45,4 @@ class RunnerParts:
     limits: ChildLimits
     folder: Path
     times: ClaimTimes
+    cluster: Cluster | None = None

@@ -23,8 +23,8 @@ from training.search.spec import (
 _FIELD = "training_job.search"
 
 
-def search_spec(message: pb.Search) -> SearchSpec:
-    """Read what is to be searched.
+def search_spec(message: pb.Search, executor: str) -> SearchSpec:
+    """Read what is to be searched, and where its trials run.
 
     Raises:
         FieldInvalid: Something has no legal form.
@@ -40,6 +40,7 @@ def search_spec(message: pb.Search) -> SearchSpec:
         patience=message.patience,
         resource=message.resource,
         reduction_factor=message.reduction_factor or DEFAULT_REDUCTION_FACTOR,
+        executor=executor,
     )
 
 

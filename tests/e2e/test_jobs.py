@@ -53,6 +53,29 @@ def test_a_search_is_checked_followed_listed_and_deleted(client: Client) -> None
     assert client.get_model_version("searched", "1").lineage.training_job == done.name
 
 
+def test_a_cluster_that_the_server_does_not_have_is_refused(client: Client) -> None:
+    wanted = training_job(
+        "m",
+        "penguins",
+        "species",
+        trainer="random-forest",
+        search=search({"trees": [1, 2]}),
+        executor="ray",
+    )
+    (error,) = [
+        it for it in client.validate_training_job(wanted) if it.severity == Finding.SEVERITY_ERROR
+    ]
+    assert (error.field, error.replacement) == ("training_job.executor", "local")
+    assert "modelyard-server[ray]" in error.message
+    assert "ray_address" in error.message
+    with pytest.raises(ModelyardError) as caught:
+        client.create_training_job(wanted)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+    wanted.ClearField("search")
+    (alone,) = client.validate_training_job(wanted)
+    assert alone.field == "training_job.executor"
+
+
 def test_what_would_fail_is_told_and_then_refused(client: Client) -> None:
     wanted = training_job("m", "penguins", "specie", queue="?", search=search({"x": [1]}))
     errors = [

@@ -1,7 +1,10 @@
-"""Where trials are run. Here: one after another, in this process."""
+"""Where trials are run. Here: one after another, in this process.
+
+`ray_executor` runs them on the machines of a cluster.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,11 +24,13 @@ class Measured:
         value: What was measured; None if it failed.
         seconds: How long it took.
         message: Why it failed.
+        place: Where it ran, if that was not here.
     """
 
     value: float | None
     seconds: float
     message: str = ""
+    place: str = ""
 
 
 class TrialExecutor(Protocol):
@@ -35,8 +40,11 @@ class TrialExecutor(Protocol):
     def width(self) -> int:
         """How many trials it runs side by side."""
 
-    def run(self, proposals: Sequence[Proposal]) -> Iterator[Measured]:
-        """Run trials; yield how they ended, in the order in which they were given."""
+    def run(self, proposals: Sequence[Proposal]) -> Generator[Measured]:
+        """Run trials; yield how they ended, in the order in which they were given.
+
+        The generator may be closed before the last one: nobody waits for the rest then.
+        """
 
 
 class LocalExecutor:
@@ -51,7 +59,7 @@ class LocalExecutor:
     def __init__(self, measure: Measure) -> None:
         self._measure = measure
 
-    def run(self, proposals: Sequence[Proposal]) -> Iterator[Measured]:
+    def run(self, proposals: Sequence[Proposal]) -> Generator[Measured]:
         """Run trials; settings that a trainer can't work with make a trial fail, not the search."""
         for proposal in proposals:
             began = time.monotonic()

@@ -1,6 +1,7 @@
 """The search: propose, try, learn, until the budget is spent; the best settings make the plan."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from training.fitting import FitProgress, Level
@@ -85,8 +86,14 @@ class Search:
             FitRefused: No trial succeeded.
         """
         ended: list[Trial] = []
-        while not is_over(self._spec, self._metric, ended) and (batch := self._propose(ended)):
-            ended += self._try(batch)
+        while not self._is_over(ended) and (batch := self._propose(ended)):
+            # In the order of their numbers, however many run side by side: so the search
+            # ends behind the same trial with any executor.
+            with closing(self._try(batch)) as trials:
+                for trial in trials:
+                    ended.append(trial)
+                    if self._is_over(ended):
+                        break
         ranked = rank(ended, self._metric)
         if not ranked:
             why = ended[-1].message if ended else "there was no time for one"
@@ -94,6 +101,9 @@ class Search:
         best = replace(ranked[0], best=True)
         self._tell(best, f"trial {best.number} of {len(ended)} is the best")
         return best
+
+    def _is_over(self, ended: Sequence[Trial]) -> bool:
+        return is_over(self._spec, self._metric, ended)
 
     def _propose(self, ended: Sequence[Trial]) -> list[Proposal]:
         batch: list[Proposal] = []
@@ -105,17 +115,25 @@ class Search:
             batch.append(proposal)
         return batch
 
-    def _try(self, batch: list[Proposal]) -> list[Trial]:
-        """Run the proposals that did not end in an earlier attempt already."""
-        known = {it.number: trial for it in batch if (trial := self._find_finished(it))}
-        missing = [proposal for proposal in batch if proposal.number not in known]
+    def _try(self, batch: list[Proposal]) -> Generator[Trial]:
+        """Run the proposals that did not end in an earlier attempt already.
+
+        Yields:
+            How the trials ended, in order. Closed before the last one, it calls off the rest.
+        """
+        missing = [proposal for proposal in batch if not self._find_finished(proposal)]
         for proposal in missing:
             trial = self._describe(proposal)
             self._tell(trial, f"trial {trial.number} begins: {_words(trial)}")
-        for proposal, measured in zip(missing, self._executor.run(missing), strict=True):
-            trial = known[proposal.number] = self._conclude(proposal, measured)
-            self._tell(trial, _describe_end(trial))
-        return [known[proposal.number] for proposal in batch]
+        try:
+            with closing(self._executor.run(tuple(missing))) as results:
+                for proposal in batch:
+                    known = self._find_finished(proposal)
+                    yield known or self._conclude(missing.pop(0), next(results))
+        finally:
+            for proposal in missing:
+                trial = replace(self._describe(proposal), state=TrialState.CANCELLED)
+                self._tell(trial, f"trial {trial.number} is called off: the search ended before it")
 
     def _find_finished(self, proposal: Proposal) -> Trial | None:
         """Find a trial of an earlier attempt, if it tried the same."""
@@ -134,13 +152,16 @@ class Search:
 
     def _conclude(self, proposal: Proposal, measured: Measured) -> Trial:
         state = TrialState.FAILED if measured.value is None else TrialState.SUCCEEDED
-        return replace(
+        trial = replace(
             self._describe(proposal),
             state=state,
             value=measured.value,
             seconds=round(measured.seconds, 3),
             message=measured.message,
         )
+        where = f" on {measured.place}" if measured.place else ""
+        self._tell(trial, _describe_end(trial) + where)
+        return trial
 
     def _tell(self, trial: Trial, message: str) -> None:
         done = trial.number - (trial.state is TrialState.RUNNING)

@@ -9,6 +9,8 @@ DEFAULT_TRIALS = 20
 DEFAULT_VALIDATION_FRACTION = 0.25
 DEFAULT_REDUCTION_FACTOR = 3
 
+LOCAL, RAY = "local", "ray"
+
 
 class Method(StrEnum):
     """How settings are chosen: by chance, by chance and contest, or by what was learned so far."""
@@ -64,6 +66,7 @@ class SearchSpec:
         resource: What halving gives little of at first: empty for the training rows, or the
             name of a setting that is a whole number.
         reduction_factor: Of so many trials halving keeps one, and gives it so many times more.
+        executor: Where trials run: LOCAL is in the process that fits, RAY a Ray cluster.
     """
 
     method: Method
@@ -76,6 +79,7 @@ class SearchSpec:
     patience: int = 0
     resource: str = ""
     reduction_factor: int = DEFAULT_REDUCTION_FACTOR
+    executor: str = LOCAL
 
 
 class TrialState(StrEnum):

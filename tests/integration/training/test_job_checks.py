@@ -58,6 +58,43 @@ async def findings(database: Sessions, **changes: Any) -> list[Finding]:
         return await jobs.validate_job(session, spec(**changes), BOUNDS)
 
 
+FOREST = SearchSpec(Method.RANDOM, (Parameter("trees", DomainKind.INT, 1, 9),))
+
+
+async def test_an_executor_is_refused_where_it_is_not_to_be_had(database: Sessions) -> None:
+    async def ask(executor: str, **bounds: int) -> list[tuple[str, str]]:
+        wanted = spec(trainer="random-forest", search=replace(FOREST, executor=executor))
+        async with begin(database) as session:
+            found = await jobs.validate_job(session, wanted, replace(BOUNDS, **bounds))
+        return [(it.reason, it.message) for it in found if it.field == "training_job.executor"]
+
+    assert await ask("local") == await ask("ray", ray_table_mb=1) == []
+    ((reason, message),) = await ask("ray")
+    assert reason == "EXECUTOR_UNAVAILABLE"
+    assert "modelyard-server[ray]" in message
+    assert "ray_address" in message
+    ((reason, message),) = await ask("dask", ray_table_mb=1)
+    assert (reason, message) == (
+        "FIELD_INVALID",
+        "there is no executor 'dask'; there are local and ray",
+    )
+
+
+async def test_a_table_that_is_too_large_for_the_cluster_is_refused(database: Sessions) -> None:
+    async with begin(database) as session:
+        stored = StoredBytes("cd" * 32, 2 << 20)
+        await datasets.add_version(session, "d", stored, TableFormat.CSV, TABLE)
+    wanted = spec(
+        dataset_reference="2",
+        trainer="random-forest",
+        search=replace(FOREST, executor="ray"),
+    )
+    async with begin(database) as session:
+        with pytest.raises(FieldInvalid, match="2 MiB; at most 1") as refused:
+            await jobs.create_job(session, "j", wanted, replace(BOUNDS, ray_table_mb=1))
+    assert refused.value.field == "training_job.executor"
+
+
 async def errors(database: Sessions, **changes: Any) -> set[tuple[str, str]]:
     found = await findings(database, **changes)
     return {

@@ -7,6 +7,7 @@ from server import settings
 from server.settings import (
     Settings,
     child_environment,
+    cluster_environment,
     is_loopback,
     process_environment,
     split_queues,
@@ -74,6 +75,23 @@ def test_children_get_no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> No
     assert "secret" not in str(environment)
     assert environment["ORT_DISABLE_TELEMETRY"] == "1"
     assert environment["MPLCONFIGDIR"] == "."
+
+
+def test_what_speaks_to_ray_gets_its_settings_and_none_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("MODELYARD_RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setenv("SECRET", "x")
+    environment = cluster_environment()
+    assert environment["RAY_AUTH_MODE"] == "token"
+    assert environment["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert {"SECRET", "MODELYARD_RAY_ADDRESS"} & set(environment) == set()
+    assert "RAY_AUTH_MODE" not in child_environment()
+    assert Settings().ray_address == "10.0.0.1:6379"
+    monkeypatch.setenv("MODELYARD_RAY_ADDRESS", "ray://10.0.0.1")
+    with pytest.raises(ValidationError, match="HOST:PORT"):
+        Settings()
 
 
 def test_a_process_of_ours_gets_the_settings_of_its_server(monkeypatch: pytest.MonkeyPatch) -> None:

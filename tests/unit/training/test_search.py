@@ -1,5 +1,6 @@
 """Searches: the same way for the same seed, within the budget, and taken up where they broke."""
 
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from training.evaluation.scheme import DEFAULT
 from training.evaluation.splits import Split, make_division
 from training.fitting import MODEL_FILE, FitProgress
 from training.plan import Examples
-from training.search.executor import LocalExecutor
+from training.search.executor import LocalExecutor, Measured, TrialExecutor
 from training.search.proposals import Proposal, draw_settings, plan_rounds, propose
-from training.search.search import Search
+from training.search.search import Search, keep_rising
 from training.search.spec import (
     DomainKind,
     Method,
@@ -49,12 +50,16 @@ def loss(proposal: Proposal) -> float:
 
 
 def search(
-    wanted: SearchSpec, finished: tuple[Trial, ...] = (), seed: int = 7
+    wanted: SearchSpec,
+    finished: tuple[Trial, ...] = (),
+    seed: int = 7,
+    executor: TrialExecutor | None = None,
 ) -> tuple[Trial, list[Trial]]:
     """Search, and return the best trial with all that were told to have ended."""
     told: list[FitProgress] = []
     request = SearchRequest(wanted, finished)
-    best = Search(request, "rmse", seed, LocalExecutor(loss), told.append).run()
+    executor = executor or LocalExecutor(loss)
+    best = Search(request, "rmse", seed, executor, keep_rising(told.append)).run()
     assert [it.percent for it in told] == sorted(it.percent for it in told)
     trials = [it.trial for it in told if it.trial]
     return best, [it for it in trials if it.state is not TrialState.RUNNING and not it.best]
@@ -78,6 +83,41 @@ def test_a_search_that_broke_off_repeats_nothing_and_ends_the_same(method: Metho
         best, rest = search(spec(method), tuple(whole[:ended]))
         assert without_times(rest) == without_times(whole[ended:])
         assert replace(best, seconds=0) == replace(whole_best, seconds=0)
+
+
+class Wide:
+    """Runs trials four at a time, and tells which of them anybody waited for."""
+
+    width = 4
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.begun = 0
+
+    def run(self, proposals: Sequence[Proposal]) -> Generator[Measured]:
+        self.begun += len(proposals)
+        for measured in LocalExecutor(loss).run(proposals):
+            self.taken += 1
+            yield measured
+
+
+@pytest.mark.parametrize("method", [Method.RANDOM, Method.HALVING])
+def test_side_by_side_gives_the_same_trials(method: Method) -> None:
+    best, trials = search(spec(method))
+    assert search(spec(method), executor=Wide()) == (best, trials)
+
+
+def test_what_runs_behind_the_end_of_a_search_is_called_off() -> None:
+    wanted = spec(patience=2)
+    best, trials = search(wanted)
+    wide = Wide()
+    wide_best, told = search(wanted, executor=wide)
+    assert (wide_best, told[: len(trials)]) == (best, trials)
+    rest = told[len(trials) :]
+    assert [it.number for it in rest] == list(range(len(trials) + 1, wide.begun + 1))
+    assert rest
+    assert {it.state for it in rest} == {TrialState.CANCELLED}
+    assert wide.taken == len(trials)
 
 
 def test_a_trial_that_tried_something_else_is_repeated() -> None:

@@ -44,6 +44,7 @@ class JobOptions(TypedDict, total=False):
         class_weights: How much the rows of each class count in training, by its name.
         calibration: How probabilities are calibrated; not at all when not given.
         parity_tolerance: How far the ONNX graph may be from the pipeline; 0 is 1e-5.
+        executor: Where the trials of the search run; `ray` is the server's Ray cluster.
     """
 
     task: Literal["classification", "regression", "multilabel_classification"] | None
@@ -66,6 +67,7 @@ class JobOptions(TypedDict, total=False):
     class_weights: Mapping[str, float] | None
     calibration: Literal["sigmoid", "isotonic"] | None
     parity_tolerance: float
+    executor: Literal["", "local", "ray"]
 
 
 def training_job(
@@ -106,6 +108,7 @@ def training_job(
         class_weights=options.get("class_weights"),
         calibration=Calibration.Value(f"CALIBRATION_{calibration.upper()}"),
         parity_tolerance=options.get("parity_tolerance", 0.0),
+        executor=options.get("executor", ""),
     )
     if settings := options.get("settings"):
         job.settings.update(dict(settings))

@@ -90,6 +90,10 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
     search_folds: Annotated[
         int, typer.Option(help="Folds of the training rows; 0 holds a part out.")
     ] = 0,
+    executor: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Where trials run: beside the worker, or on the server's Ray cluster."),
+    ] = "local",
     check: Annotated[
         bool, typer.Option("--check", help="Say what would fail, and train nothing.")
     ] = False,
@@ -121,6 +125,7 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         search=read_search(
             search, space or [], trials, search_seconds, search_metric, search_folds
         ),
+        executor=executor,
     )
     if check:
         show_findings(session, session.client.validate_training_job(wanted))

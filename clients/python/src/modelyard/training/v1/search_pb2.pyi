@@ -93,7 +93,9 @@ class Search(_message.Message):
 
     @_builtins.property
     def max_time(self) -> _duration_pb2.Duration:
-        """After how long no trial begins any more; absent sets no such time."""
+        """After how long no trial begins any more, the times of all trials added up; absent
+        sets no such time.
+        """
 
     def __init__(
         self,

@@ -174,6 +174,7 @@ class TrainingJob(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     TRIALS_FIELD_NUMBER: _builtins.int
+    EXECUTOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The resource name, `trainingJobs/{training_job}`."""
     state: Global___TrainingJob.State.ValueType
@@ -228,6 +229,10 @@ class TrainingJob(_message.Message):
     max_attempts: _builtins.int
     """How many attempts may end by no fault of the job, such as the death of a worker,
     before it fails; 0 is the server's bound, and more is refused.
+    """
+    executor: _builtins.str
+    """Where the trials of the search run: `local`, or empty, one after another beside the
+    worker; `ray` side by side on the operator's Ray cluster.
     """
     @_builtins.property
     def settings(self) -> _struct_pb2.Struct:
@@ -345,10 +350,11 @@ class TrainingJob(_message.Message):
         promotion: Global___PromotionOutcome | None = ...,
         search: _search_pb2.Search | None = ...,
         trials: _abc.Iterable[_search_pb2.Trial] | None = ...,
+        executor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "limits", b"limits", "on_success", b"on_success", "promotion", b"promotion", "search", b"search", "settings", b"settings", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "evaluation", b"evaluation", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "limits", b"limits", "max_attempts", b"max_attempts", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "on_success", b"on_success", "parity_tolerance", b"parity_tolerance", "priority", b"priority", "progress_percent", b"progress_percent", "promotion", b"promotion", "queue", b"queue", "search", b"search", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "trials", b"trials", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "calibration", b"calibration", "class_weights", b"class_weights", "create_time", b"create_time", "dataset_version", b"dataset_version", "end_time", b"end_time", "etag", b"etag", "evaluation", b"evaluation", "executor", b"executor", "fault", b"fault", "feature_selection", b"feature_selection", "features", b"features", "holdout_fraction", b"holdout_fraction", "labels", b"labels", "limits", b"limits", "max_attempts", b"max_attempts", "metrics", b"metrics", "model", b"model", "model_version", b"model_version", "name", b"name", "on_success", b"on_success", "parity_tolerance", b"parity_tolerance", "priority", b"priority", "progress_percent", b"progress_percent", "promotion", b"promotion", "queue", b"queue", "search", b"search", "seed", b"seed", "settings", b"settings", "stage", b"stage", "start_time", b"start_time", "state", b"state", "target", b"target", "targets", b"targets", "task", b"task", "trainer", b"trainer", "trials", b"trials", "uid", b"uid", "update_time", b"update_time", "weight_column", b"weight_column"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
