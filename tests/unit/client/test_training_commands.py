@@ -22,7 +22,12 @@ from modelyard import (
     search,
 )
 from modelyard.registry.v1.resources_pb2 import Fault
-from modelyard.training.v1.training_pb2 import CALIBRATION_SIGMOID
+from modelyard.training.v1.training_pb2 import (
+    CALIBRATION_SIGMOID,
+    Feature,
+    FeatureSelection,
+    NumericSteps,
+)
 from tests.unit.client.yard import Context, Yard
 
 Command = Callable[..., Result]
@@ -83,6 +88,27 @@ def test_train_takes_several_targets_and_weights(command: Command, yard: Yard) -
     wrong = command(*TRAIN, "--class-weight", "much")
     assert wrong.exit_code == 2
     assert "CLASS=WEIGHT" in wrong.stderr
+
+
+def test_train_takes_features_by_name_and_in_json(command: Command, yard: Yard) -> None:
+    binned = '{"column": "mass", "numeric": {"bins": 4, "missingIndicator": true}}'
+    given = ("--feature", "island", "--feature", binned, "--select", "importance:20")
+    assert command(*TRAIN, "--no-wait", *given).exit_code == 0
+    job = yard.jobs["trainingJobs/job-1"]
+    assert list(job.features) == [
+        Feature(column="island"),
+        Feature(column="mass", numeric=NumericSteps(bins=4, missing_indicator=True)),
+    ]
+    assert job.feature_selection == FeatureSelection(method="importance", max_columns=20)
+    assert command(*TRAIN, "--no-wait", "--select", "variance:0.5").exit_code == 0
+    chosen = yard.jobs["trainingJobs/job-2"].feature_selection
+    assert (chosen.method, chosen.min_variance) == ("variance", 0.5)
+    for wrong in (
+        ("--feature", '{"column": "mass"'),
+        ("--feature", '{"column": "mass", "numeric": {"bin": 4}}'),
+        ("--select", "importance:many"),
+    ):
+        assert command(*TRAIN, *wrong).exit_code == 2
 
 
 def test_train_tells_how_to_evaluate(command: Command, yard: Yard) -> None:

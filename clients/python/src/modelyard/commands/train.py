@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from modelyard.commands.features import read_feature, read_selection
 from modelyard.commands.findings import show_findings
 from modelyard.commands.following import finish, follow, watch_command
 from modelyard.commands.session import Session
@@ -31,6 +32,23 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the trainer; repeatable."),
     ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="COLUMN|JSON",
+            help="A column to learn from; every usable one when not given. JSON says how it goes "
+            """in, such as {"column": "age", "numeric": {"bins": 4}}; repeatable.""",
+        ),
+    ] = None,
+    select: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD:NUMBER",
+            help="Which columns that the features become are kept: importance:20, univariate:20 "
+            "or variance:0.01.",
+        ),
+    ] = "",
     holdout: Annotated[
         float, typer.Option(help="The part of the rows kept for evaluation; 0 is 0.2.")
     ] = 0.0,
@@ -109,6 +127,8 @@ def train(  # noqa: PLR0913  a command has as many parameters as options
         task=task,
         trainer=trainer,
         settings=dict(_setting(it) for it in settings or ()),
+        features=[read_feature(it) for it in features or ()],
+        feature_selection=read_selection(select),
         holdout_fraction=holdout,
         evaluation=Evaluation(
             split=_split(split), split_column=split_column, folds=folds, segment_column=segment
