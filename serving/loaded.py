@@ -73,7 +73,7 @@ class LoadedVersion:
         self._batching: Batching | None = None
         self._is_row_wise = self.is_quick(1) and is_row_wise(model, signature)
 
-    def is_quick(self, rows: int) -> bool:
+    def is_quick(self, rows: float) -> bool:
         """Tell whether a call of so many rows is over in less than a millisecond or so."""
         return rows <= self._quick_rows
 

@@ -19,65 +19,66 @@ from serving.tensors import read_inputs
 _FINAL = "triton_final_response"
 
 
-def answer_infer(
-    call: InferCall, handle: LoadedVersion, begun: int
-) -> tuple[pb.ModelInferResponse, RunTimes]:
-    """Read the elements, run the model, write the answer. Blocks as long as the model runs.
+class InferForm:
+    """How the calls of ModelInfer are answered; see `serving.running`."""
 
-    Args:
-        call: What came, checked but for its elements.
-        handle: The version that answers.
-        begun: When this began, by `perf_counter_ns`.
+    __slots__ = ()
 
-    Returns:
-        The answer, and when its parts were done.
+    def answer(
+        self, call: InferCall, handle: LoadedVersion, begun: int
+    ) -> tuple[pb.ModelInferResponse, RunTimes]:
+        """Read the elements, run the model, write the answer. Blocks as long as the model runs.
 
-    Raises:
-        TensorInvalid: The elements do not fit the model, or an output its classification.
-        ModelRunFailed: The model failed.
-    """
-    plan = call.plan
-    names, highest = plan.wanted
-    feeds = read_inputs(plan.layout, call.raw)
-    read = perf_counter_ns()
-    arrays = handle.model.run(feeds, names)
-    ran = perf_counter_ns()
-    types: Mapping[str, str] = handle.output_types
-    if highest:
-        arrays = write_as_text(handle.version, plan.wanted, arrays)
-        types = {**types, **dict.fromkeys(highest, "BYTES")}
-    response = write_answer(handle.version, names, types, arrays, plan.heads)
-    if call.id:
-        response.id = call.id
-    return response, (begun, read, ran, perf_counter_ns())
+        Args:
+            call: What came, checked but for its elements.
+            handle: The version that answers.
+            begun: When this began, by `perf_counter_ns`.
 
+        Returns:
+            The answer, and when its parts were done.
 
-def answer_infer_aside(
-    call: InferCall, handle: LoadedVersion
-) -> tuple[pb.ModelInferResponse, RunTimes]:
-    """Do `answer_infer` in a thread, where it begins when the thread does."""
-    return answer_infer(call, handle, perf_counter_ns())
+        Raises:
+            TensorInvalid: The elements do not fit the model, or an output its classification.
+            ModelRunFailed: The model failed.
+        """
+        plan = call.plan
+        names, highest = plan.wanted
+        feeds = read_inputs(plan.layout, call.raw)
+        read = perf_counter_ns()
+        arrays = handle.model.run(feeds, names)
+        ran = perf_counter_ns()
+        types: Mapping[str, str] = handle.output_types
+        if highest:
+            arrays = write_as_text(handle.version, plan.wanted, arrays)
+            types = {**types, **dict.fromkeys(highest, "BYTES")}
+        response = write_answer(handle.version, names, types, arrays, plan.heads)
+        if call.id:
+            response.id = call.id
+        return response, (begun, read, ran, perf_counter_ns())
 
+    def join(
+        self, call: InferCall, handle: LoadedVersion, batcher: Batcher
+    ) -> asyncio.Future[pb.ModelInferResponse]:
+        """Read the elements and have them run together with those of other callers.
 
-def join_infer(
-    call: InferCall, handle: LoadedVersion, batcher: Batcher
-) -> asyncio.Future[pb.ModelInferResponse]:
-    """Read the elements and have them run together with those of other callers.
+        Raises:
+            TensorInvalid: The elements do not fit the model; nobody else is concerned.
+            BatchQueueFull: Too many callers wait already.
+        """
+        plan = call.plan
+        feeds = read_inputs(plan.layout, call.raw)
+        write = partial(_write_infer, call, handle)
+        return batcher.submit(feeds, plan.layout.rows, plan.wanted[0], write)
 
-    Raises:
-        TensorInvalid: The elements do not fit the model; nobody else is concerned.
-        BatchQueueFull: Too many callers wait already.
-    """
-    plan = call.plan
-    feeds = read_inputs(plan.layout, call.raw)
-    write = partial(_write_infer, call, handle)
-    return batcher.submit(feeds, plan.layout.rows, plan.wanted[0], write)
+    def wait_seconds(self, call: InferCall) -> float | None:
+        """Tell how long it may wait before it is run; None if it does not say."""
+        return call.plan.wait_seconds
 
 
 def _write_infer(
     call: InferCall, handle: LoadedVersion, arrays: list[Array]
 ) -> pb.ModelInferResponse:
-    """Write one caller's answer. `answer_infer` has the same in line: it must be quick."""
+    """Write one caller's answer. `InferForm.answer` has the same in line: it must be quick."""
     names, heads = call.plan.wanted[0], call.plan.heads
     response = write_answer(handle.version, names, handle.output_types, arrays, heads)
     response.id = call.id

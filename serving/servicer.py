@@ -3,8 +3,8 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
-from functools import partial
 from inspect import isawaitable
+from math import inf
 from time import perf_counter_ns
 from typing import Any
 
@@ -12,23 +12,17 @@ from modelyard.inference.v1 import inference_pb2 as pb
 from registry.errors import DomainError
 from serving.errors import ModelRunFailed
 from serving.loaded import LoadedVersion
-from serving.messages import (
-    answer_infer,
-    answer_infer_aside,
-    join_infer,
-    write_stream_answer,
-    write_stream_failure,
-)
+from serving.messages import InferForm, write_stream_answer, write_stream_failure
 from serving.operations.servicer import OperationsServicer
 from serving.ordered import answer_in_order
 from serving.parameters import read_wait_seconds
-from serving.plans import InferCall
+from serving.running import run_call
 
 logger = logging.getLogger(__name__)
 
 _MOST_OPEN_IN_STREAM = 64
 _WANTS_STATUS = ("triton_grpc_error", "true")
-_NS_PER_SECOND = 1e9
+_FORM = InferForm()
 
 
 class InferenceServicer(OperationsServicer):
@@ -93,41 +87,14 @@ class InferenceServicer(OperationsServicer):
         self, request: pb.ModelInferRequest, handle: LoadedVersion, arrived: int
     ) -> pb.ModelInferResponse | Awaitable[pb.ModelInferResponse]:
         predictor = self._predictor
-        statistics = handle.statistics or predictor.open_statistics(handle)
         try:
             call = handle.plans.read(request, predictor.policy.input_elements)
-            layout = call.plan.layout
+            plan = call.plan
+            layout = plan.layout
             # To write many elements as text takes long, whatever the model takes.
-            writes_text = call.plan.wanted[1]
-            if handle.is_quick(layout.rows) and not writes_text:
-                batcher = handle.batcher
-                if batcher is not None and layout.rows < batcher.max_rows:
-                    batcher.listener = statistics.add_joined
-                    answer = join_infer(call, handle, batcher)
-                    answer.add_done_callback(partial(statistics.note_end, arrived))
-                    return answer
-                response, times = answer_infer(call, handle, arrived)
-                statistics.add_run(layout.batch, arrived, times)
-                return response
+            rows = inf if plan.wanted[1] else layout.rows
+            return run_call(_FORM, call, rows, layout.batch, handle, predictor, arrived)
         except BaseException:
+            statistics = handle.statistics or predictor.open_statistics(handle)
             statistics.add_failure(arrived)
             raise
-        return self._infer_aside(call, handle, arrived)
-
-    async def _infer_aside(
-        self, call: InferCall, handle: LoadedVersion, arrived: int
-    ) -> pb.ModelInferResponse:
-        predictor = self._predictor
-        statistics = handle.statistics or predictor.open_statistics(handle)
-        wait_seconds = call.plan.wait_seconds
-        if wait_seconds is not None:
-            wait_seconds -= (perf_counter_ns() - arrived) / _NS_PER_SECOND
-        try:
-            response, times = await predictor.run_aside(
-                answer_infer_aside, call, handle, wait_seconds=wait_seconds
-            )
-        except BaseException:
-            statistics.add_failure(arrived)
-            raise
-        statistics.add_run(call.plan.layout.batch, arrived, times)
-        return response

@@ -1,12 +1,15 @@
 """How one version answers one typed service, worked out once for all calls."""
 
+from asyncio import Future
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, TypeAlias
 
 from registry.input_contract import InputContract
 from registry.schema import ModelSchema, SchemaField
 from registry.schema_names import METHODS
+from serving.batching import Batcher
 from serving.elements import Array
 from serving.loaded import LoadedVersion
 from serving.onnx_model import Feeds
@@ -15,6 +18,9 @@ from serving.typed.contract import Contract, Warnings, refuse_unusual
 from serving.typed.readers import BatchReader, ColumnReader, RowReader
 from serving.typed.types import MessageTypes
 from serving.typed.writers import AnswerWriter
+
+TypedCall: TypeAlias = tuple[Any, int, InputContract]
+"""A request, how many rows it has, and what becomes of unusual input."""
 
 
 class MethodPlan:
@@ -80,15 +86,11 @@ class MethodPlan:
             ]
         return unusual
 
-    def answer(
-        self, request: Any, rows: int, contract: InputContract, handle: LoadedVersion, begun: int
-    ) -> tuple[Any, RunTimes]:
+    def answer(self, call: TypedCall, handle: LoadedVersion, begun: int) -> tuple[Any, RunTimes]:
         """Read the request, run the model, write the answer. Blocks as long as the model runs.
 
         Args:
-            request: What came.
-            rows: How many rows it has.
-            contract: What becomes of unusual input.
+            call: What came.
             handle: The version that answers, this plan's.
             begun: When this began, by `perf_counter_ns`.
 
@@ -96,6 +98,7 @@ class MethodPlan:
             InputInvalid, InputContractViolated: See `read`.
             ModelRunFailed: The model failed.
         """
+        request, rows, contract = call
         feeds, warnings = self.read(request, rows, contract)
         read = perf_counter_ns()
         arrays: list[Array] = handle.model.run(feeds, self.output_names)
@@ -103,11 +106,25 @@ class MethodPlan:
         response = self.write(arrays, rows, warnings)
         return response, (begun, read, ran, perf_counter_ns())
 
-    def answer_aside(
-        self, request: Any, rows: int, contract: InputContract, handle: LoadedVersion
-    ) -> tuple[Any, RunTimes]:
-        """Do `answer` in a thread, where it begins when the thread does."""
-        return self.answer(request, rows, contract, handle, perf_counter_ns())
+    def join(
+        self,
+        call: TypedCall,
+        handle: LoadedVersion,  # noqa: ARG002 - the plan is of one version
+        batcher: Batcher,
+    ) -> Future[Any]:
+        """Read the request and have its rows run together with those of other callers.
+
+        Raises:
+            InputInvalid, InputContractViolated: See `read`.
+            BatchQueueFull: Too many callers wait already.
+        """
+        request, rows, contract = call
+        feeds, warnings = self.read(request, rows, contract)
+        write = partial(self.write, rows=rows, warnings=warnings)
+        return batcher.submit(feeds, rows, self.output_names, write)
+
+    def wait_seconds(self, call: TypedCall) -> None:
+        """Tell that it may wait for as long as the server lets it."""
 
 
 def make_plans(

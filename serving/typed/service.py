@@ -3,7 +3,6 @@
 # The type stubs have generic classes where the library has plain ones.
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -20,6 +19,7 @@ from registry.schema_names import service_of
 from serving.loaded import LoadedVersion
 from serving.ordered import answer_in_order
 from serving.predictor import Predictor
+from serving.running import run_call
 from serving.typed.plan import MethodPlan, make_plans
 from serving.typed.types import MessageTypes
 
@@ -115,49 +115,16 @@ class TypedService:
         self, method: str, request: Any, handle: LoadedVersion, arrived: int
     ) -> Any | Awaitable[Any]:
         predictor = self._predictor
-        statistics = handle.statistics or predictor.open_statistics(handle)
         try:
             plans = self._plans.get(handle) or self._make_plans(handle)
             plan = plans[method]
             rows = plan.count_rows(request, predictor.policy.input_elements)
-            if handle.is_quick(rows):
-                batcher = handle.batcher
-                if batcher is not None and rows < batcher.max_rows:
-                    batcher.listener = statistics.add_joined
-                    return self._join(plan, request, rows, handle, arrived)
-                response, times = plan.answer(request, rows, self.contract, handle, arrived)
-                statistics.add_run(rows, arrived, times)
-                return response
+            call = (request, rows, self.contract)
+            return run_call(plan, call, rows, rows, handle, predictor, arrived)
         except BaseException:
+            statistics = handle.statistics or predictor.open_statistics(handle)
             statistics.add_failure(arrived)
             raise
-        return self._answer_aside(plan, request, rows, handle, arrived)
-
-    def _join(
-        self, plan: MethodPlan, request: Any, rows: int, handle: LoadedVersion, arrived: int
-    ) -> asyncio.Future[Any]:
-        """Have the rows run together with those of other callers."""
-        assert handle.batcher
-        feeds, warnings = plan.read(request, rows, self.contract)
-        write = partial(plan.write, rows=rows, warnings=warnings)
-        answer = handle.batcher.submit(feeds, rows, plan.output_names, write)
-        statistics = handle.statistics or self._predictor.open_statistics(handle)
-        answer.add_done_callback(partial(statistics.note_end, arrived))
-        return answer
-
-    async def _answer_aside(
-        self, plan: MethodPlan, request: Any, rows: int, handle: LoadedVersion, arrived: int
-    ) -> Any:
-        statistics = handle.statistics or self._predictor.open_statistics(handle)
-        try:
-            response, times = await self._predictor.run_aside(
-                plan.answer_aside, request, rows, self.contract, handle
-            )
-        except BaseException:
-            statistics.add_failure(arrived)
-            raise
-        statistics.add_run(rows, arrived, times)
-        return response
 
     def _make_plans(self, handle: LoadedVersion) -> dict[str, MethodPlan]:
         plans = self._plans[handle] = make_plans(self.schema, self.types, handle)

@@ -88,6 +88,31 @@ def test_a_model_made_elsewhere_is_pushed(shell: Shell) -> None:
     assert "NOT_ONNX" in bad.stdout + bad.stderr
 
 
+def test_a_promotion_that_breaks_callers_is_told_and_needs_a_word(shell: Shell) -> None:
+    for name, content in {
+        "float.onnx": onnx_models.column_model(2),
+        "double.onnx": onnx_models.column_model(3, double=True),
+    }.items():
+        (shell.folder / name).write_bytes(content)
+        assert "active" in shell.run("push", "told", name).stdout
+    old, new = "models.told.v1.Told", "models.told.v2.Told"
+
+    told = shell.json("promote", "told", "2", "--dry-run")["schema_change"]
+    assert (told["current_typed_service"], told["typed_service"]) == (old, new)
+    refused = shell.run("promote", "told", "2")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert re.search(r"column +x +yes +'x' was FP32 and is FP64", refused.stderr)
+    assert f"callers of {old} stay with the present champion" in refused.stderr
+    assert old in shell.run("proto", "told", "--json").stdout
+
+    assert shell.json("promote", "told", "2", "--yes")["model_version"].endswith("/2")
+    assert new in shell.run("proto", "told", "--json").stdout
+    back = shell.run("promote", "told", "1")
+    assert back.returncode == 1
+    assert f"as champion, version 1 answers {old}\ncallers of {new} stay" in back.stderr
+    assert shell.run("promote", "told", "3", "--dry-run").returncode == 1
+
+
 def test_errors_are_one_sentence(shell: Shell) -> None:
     done = shell.run("models", "show", "nothing")
     assert (done.returncode, done.stdout) == (1, "")

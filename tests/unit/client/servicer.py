@@ -55,6 +55,13 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
         text = f"// schema {request.schema_major}\n"
         return registry.GetModelProtoResponse(proto=text, file_name="a.proto")
 
+    def ValidateSchemaChange(
+        self, request: registry.ValidateSchemaChangeRequest, context: Context
+    ) -> registry.ValidateSchemaChangeResponse:
+        self.yard.enter("ValidateSchemaChange", request, context)
+        find(context, self.yard.versions, request.name)
+        return self.yard.schema_change
+
     def CreateModelVersion(
         self, request: registry.CreateModelVersionRequest, context: Context
     ) -> ModelVersion:
@@ -124,7 +131,8 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
         if alias.name in self.yard.aliases:
             fail(context, grpc.StatusCode.ALREADY_EXISTS, f"{alias.name} is taken")
         alias.etag = "first"
-        self.yard.aliases[alias.name] = alias
+        if not request.validate_only:
+            self.yard.aliases[alias.name] = alias
         return alias
 
     def GetModelAlias(self, request: registry.GetModelAliasRequest, context: Context) -> ModelAlias:
@@ -145,6 +153,8 @@ class Registry(registry_pb2_grpc.RegistryServiceServicer):
         alias = find(context, self.yard.aliases, request.model_alias.name)
         if request.model_alias.etag not in ("", alias.etag):
             fail(context, grpc.StatusCode.ABORTED, "the alias was moved", "ETAG_MISMATCH")
+        if request.validate_only:
+            return request.model_alias
         alias.model_version = request.model_alias.model_version
         alias.etag += "+"
         return alias

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from modelyard.inference.v1 import inference_pb2 as inference
+from modelyard.registry.v1.registry_pb2 import ValidateSchemaChangeResponse
 from modelyard.registry.v1.resources_pb2 import Fault, Model, ModelAlias, ModelVersion
 from modelyard.training.v1.datasets_pb2 import Dataset, DatasetVersion, TableFault
 from modelyard.training.v1.training_pb2 import Finding, TrainingJob, WatchTrainingJobResponse
@@ -39,6 +40,10 @@ class Yard:
     lost_bytes: int = 0
     faults_of_version: list[Fault] = field(default_factory=list)
     faults_of_table: list[TableFault] = field(default_factory=list)
+    # What any version would mean for typed callers.
+    schema_change: ValidateSchemaChangeResponse = field(
+        default_factory=lambda: ValidateSchemaChangeResponse(compatible=True)
+    )
     findings: list[Finding] = field(default_factory=list)
     # What the next calls of a method do before anything else.
     before: dict[str, list[Callable[[Context], object]]] = field(default_factory=dict)

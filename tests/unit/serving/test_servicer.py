@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from inspect import isawaitable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,17 @@ async def test_slow_models_and_big_batches_leave_the_event_loop(
     await serve(store, reconciler, graphs.adder(2))
     response = await infer(servicer, request(rows=200_000))
     assert list(response.outputs[0].shape) == [200_000, 1]
+
+
+async def test_answers_in_text_leave_the_event_loop_however_quick_the_model(
+    store: Store, reconciler: Reconciler, servicer: InferenceServicer
+) -> None:
+    await serve(store, reconciler, graphs.adder(2))
+    message = request()
+    message.outputs.add(name="y").parameters["classification"].int64_param = 1
+    answer = servicer.ModelInfer(message, None)
+    assert isawaitable(answer)
+    assert (await answer).outputs[0].datatype == "BYTES"
 
 
 async def test_the_number_answers_whatever_was_asked_and_the_id_comes_back(

@@ -202,6 +202,7 @@ class Client:
     list_model_versions = blocking(AllOperations.list_model_versions)
     get_model_alias = blocking(AllOperations.get_model_alias)
     list_model_aliases = blocking(AllOperations.list_model_aliases)
+    validate_schema_change = blocking(AllOperations.validate_schema_change)
     promote = blocking(AllOperations.promote)
 
     push = blocking(AllOperations.push)

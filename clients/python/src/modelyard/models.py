@@ -162,8 +162,29 @@ class ModelOperations(Operations):
             limit,
         )
 
+    async def validate_schema_change(
+        self, model: ModelRef, version: VersionRef
+    ) -> messages.ValidateSchemaChangeResponse:
+        """Tell what callers of the champion's typed service would notice of a version.
+
+        Args:
+            model: The model or its id.
+            version: The version that may be promoted, its number or an alias.
+
+        Raises:
+            ModelyardError: There is no such version, or the call failed.
+        """
+        request = messages.ValidateSchemaChangeRequest(name=version_name(model, version))
+        return await self._calls.unary(self._calls.registry.ValidateSchemaChange, request)
+
     async def promote(
-        self, model: ModelRef, version: VersionRef, alias: str = "champion"
+        self,
+        model: ModelRef,
+        version: VersionRef,
+        alias: str = "champion",
+        *,
+        seen: ModelAlias | None = None,
+        validate_only: bool = False,
     ) -> ModelAlias:
         """Move an alias to a version, unless somebody else moves it meanwhile.
 
@@ -174,10 +195,12 @@ class ModelOperations(Operations):
             model: The model or its id.
             version: The version, its number, or another alias that points to it.
             alias: The alias to move; made if it does not exist.
+            seen: The alias as it was when the move was decided; None reads it now.
+            validate_only: Whether to learn only if the move would be done.
 
         Raises:
             ModelyardError: With code ABORTED or ALREADY_EXISTS, somebody else moved or
-                made the alias since it was read: look again. Otherwise there is no such
+                made the alias since it was seen: look again. Otherwise there is no such
                 version, or a call failed.
         """
         number = version_id(version)
@@ -185,21 +208,26 @@ class ModelOperations(Operations):
             number = last_id((await self.get_model_version(model, number)).name)
         wanted = ModelAlias(model_version=version_name(model, number))
         try:
-            seen = await self.get_model_alias(model, alias)
+            seen = seen or await self.get_model_alias(model, alias)
         except ModelyardError as error:
             if error.code is not grpc.StatusCode.NOT_FOUND:
                 raise
-            return await self._create_alias(model, alias, wanted)
+            return await self._create_alias(model, alias, wanted, validate_only=validate_only)
         wanted.name, wanted.etag = seen.name, seen.etag
-        request = messages.UpdateModelAliasRequest(model_alias=wanted, request_id=str(uuid4()))
+        request = messages.UpdateModelAliasRequest(
+            model_alias=wanted, request_id=str(uuid4()), validate_only=validate_only
+        )
         return await self._calls.unary(self._calls.registry.UpdateModelAlias, request)
 
-    async def _create_alias(self, model: ModelRef, alias: str, wanted: ModelAlias) -> ModelAlias:
+    async def _create_alias(
+        self, model: ModelRef, alias: str, wanted: ModelAlias, *, validate_only: bool
+    ) -> ModelAlias:
         """Make an alias. A setting update would not notice one that somebody else just made."""
         request = messages.CreateModelAliasRequest(
             parent=model_name(model),
             model_alias=wanted,
             model_alias_id=alias,
             request_id=str(uuid4()),
+            validate_only=validate_only,
         )
         return await self._calls.unary(self._calls.registry.CreateModelAlias, request)
