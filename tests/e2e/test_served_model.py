@@ -66,6 +66,16 @@ def test_a_large_batch_is_answered_row_by_row(client: Client) -> None:
     assert found.label.reshape(times, -1).tolist() == [expected.tolist()] * times
 
 
+def test_a_batch_is_cut_as_the_server_takes_it(client: Client, server: ServerProcess) -> None:
+    expected = client.predict("penguins", ROWS).label
+    with (
+        ServerProcess(server.home, {"MAX_BATCH_ELEMENTS": "1000"}, ("--no-worker",)) as strict,
+        strict.connect() as strict_client,
+    ):
+        found = strict_client.model("penguins").predict_batch(ROWS).label
+    assert found.tolist() == expected.tolist()
+
+
 def test_a_moved_alias_with_other_columns_is_followed(client: Client) -> None:
     name = f"m-{uuid.uuid4().hex[:8]}"
     client.push(name, onnx_models.double_model("x"))

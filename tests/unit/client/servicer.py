@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from modelyard.inference.v1 import inference_pb2 as inference
 from modelyard.inference.v1 import inference_pb2_grpc
+from modelyard.inference.v1 import model_config_pb2 as model_config
 from modelyard.registry.v1 import registry_pb2 as registry
 from modelyard.registry.v1 import registry_pb2_grpc
 from modelyard.registry.v1.resources_pb2 import Artifact, Model, ModelAlias, ModelVersion, Task
@@ -249,6 +250,13 @@ class Inference(inference_pb2_grpc.InferenceServiceServicer):
         if self.yard.metadata is None:
             fail(context, grpc.StatusCode.NOT_FOUND, f"model '{request.name}' is not served")
         return self.yard.metadata
+
+    def ModelConfig(
+        self, request: model_config.ModelConfigRequest, context: Context
+    ) -> model_config.ModelConfigResponse:
+        self.yard.enter("ModelConfig", request, context)
+        config = model_config.ModelConfig(max_batch_size=self.yard.most_rows)
+        return model_config.ModelConfigResponse(config=config)
 
     def ModelInfer(
         self, request: inference.ModelInferRequest, context: Context

@@ -7,6 +7,7 @@ import pytest
 
 from modelyard import AsyncClient, ModelyardError
 from modelyard.inference.v1.inference_pb2 import ModelInferRequest, ModelInferResponse
+from modelyard.inference.v1.model_config_pb2 import ModelConfigRequest
 from tests.unit.client.penguins import classifier, serve_penguins
 from tests.unit.client.yard import Yard, failing
 
@@ -71,3 +72,47 @@ async def test_one_failed_call_fails_the_batch(client: AsyncClient, yard: Yard) 
     rows = {"length": np.zeros(LARGE), "year": np.zeros(LARGE, int)}
     with pytest.raises(ModelyardError, match="the second is too much"):
         await client.model("penguins").predict_batch(rows)
+
+
+def rows(count: int) -> dict[str, list[int]]:
+    return {"length": [40] * count, "year": [2007] * count}
+
+
+def sent_rows(yard: Yard) -> list[int]:
+    return [it.inputs[0].shape[0] for it in yard.asked(ModelInferRequest)]
+
+
+async def test_a_call_has_no_more_rows_than_the_server_takes(
+    client: AsyncClient, yard: Yard
+) -> None:
+    yard.most_rows = 7
+    for _ in range(2):
+        assert len(await client.model("penguins").predict_batch(rows(20))) == 20
+    assert sorted(sent_rows(yard)) == [6, 6, 7, 7, 7, 7]
+    (asked,) = yard.asked(ModelConfigRequest)
+    assert (asked.name, asked.version) == ("penguins", "champion")
+
+
+async def test_one_row_needs_no_bound(client: AsyncClient, yard: Yard) -> None:
+    await client.model("penguins").predict(length=40, year=2007)
+    assert not yard.calls["ModelConfig"]
+
+
+async def test_a_server_with_another_bound_is_asked_again(client: AsyncClient, yard: Yard) -> None:
+    yard.most_rows = 7
+    model = client.model("penguins")
+    await model.predict_batch(rows(7))
+    yard.most_rows = 4
+    yard.before["ModelInfer"] = [failing(grpc.StatusCode.INVALID_ARGUMENT, "too many rows")]
+    await model.predict_batch(rows(7))
+    assert sent_rows(yard) == [7, 7, 4, 3]
+
+
+async def test_a_bound_that_can_not_be_read_is_left_to_the_server(
+    client: AsyncClient, yard: Yard
+) -> None:
+    yard.most_rows = 7
+    yard.before["ModelConfig"] = [failing(grpc.StatusCode.INTERNAL)]
+    for _ in range(2):
+        await client.model("penguins").predict_batch(rows(8))
+    assert sent_rows(yard) == [8, 7, 1]

@@ -36,6 +36,8 @@ class Yard:
     events: list[WatchTrainingJobResponse | None] = field(default_factory=list)
     metadata: inference.ModelMetadataResponse | None = None
     infer: Callable[[inference.ModelInferRequest], inference.ModelInferResponse] | None = None
+    # How many rows a call may have; 0 does not say.
+    most_rows: int = 0
     # How many bytes a download lacks at its end.
     lost_bytes: int = 0
     faults_of_version: list[Fault] = field(default_factory=list)

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from modelyard.calls import Calls
 from modelyard.error import ModelyardError
 from modelyard.inference.v1.inference_pb2 import ModelMetadataRequest, ModelMetadataResponse
+from modelyard.inference.v1.model_config_pb2 import ModelConfigRequest
 from modelyard.names import version_name
 from modelyard.registry.v1.registry_pb2 import GetModelVersionRequest
 from modelyard.registry.v1.resources_pb2 import ModelVersion
@@ -50,6 +51,7 @@ class KnownModels:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._metadata: Kept[tuple[str, str], ModelMetadataResponse] = Kept()
+        self._most_rows: Kept[tuple[str, str], int] = Kept()
         self._versions: Kept[tuple[str, str], ModelVersion] = Kept()
 
     def recall(self, model: str, version: str) -> ModelMetadataResponse | None:
@@ -70,7 +72,22 @@ class KnownModels:
         request = ModelMetadataRequest(name=model, version=version or CHAMPION)
         found = await self._calls.unary(self._calls.inference.ModelMetadata, request)
         self._metadata.put((model, version), found)
+        # A server that was started anew may have another bound.
+        self._most_rows.drop((model, version))
         return found
+
+    async def read_most_rows_if_possible(self, model: str, version: str) -> int:
+        """Return how many rows of a model the server takes in a call; 0 if it does not say."""
+        most = self._most_rows.get((model, version))
+        if most is None:
+            request = ModelConfigRequest(name=model, version=version or CHAMPION)
+            try:
+                answer = await self._calls.unary(self._calls.inference.ModelConfig, request)
+            except ModelyardError:
+                return 0
+            most = answer.config.max_batch_size
+            self._most_rows.put((model, version), most)
+        return most
 
     def note_answer(self, model: str, version: str, number: str) -> None:
         """Forget what is known of an alias, if another version than the known one answered."""

@@ -21,7 +21,7 @@ from modelyard.prediction import (
 )
 from modelyard.registry.v1.resources_pb2 import ModelVersion, Signature, TensorSpec
 from modelyard.rows import Rows, to_tensors
-from modelyard.slices import cut, join
+from modelyard.slices import count_rows, cut, join
 from modelyard.tensors import BYTES, Tensor, encode
 
 CONCURRENT_CALLS = 4
@@ -82,8 +82,8 @@ class AsyncServedModel:
     async def predict_batch(self, rows: Rows) -> Prediction:
         """Predict for many rows, each by itself.
 
-        A large batch is cut into several calls, of which a few run at a time; the version
-        that answers the first call answers all.
+        A large batch is cut into several calls, each of no more rows than the server takes,
+        of which a few run at a time; the version that answers the first call answers all.
 
         Args:
             rows: A list of dicts, a dict of columns (lists or arrays), a data frame of pandas
@@ -138,7 +138,10 @@ class AsyncServedModel:
         if may_leave_out and metadata.versions:
             optional = can_be_left_out(await self._read_version(metadata.versions[0]))
         tensors = to_tensors(rows, metadata.inputs, optional)
-        inference = await self._infer_slices(cut(tensors, metadata.outputs))
+        most_rows = 0
+        if count_rows(tensors, metadata.outputs) > 1:
+            most_rows = await self._known.read_most_rows_if_possible(self._name, self._version)
+        inference = await self._infer_slices(cut(tensors, metadata.outputs, most_rows))
         self._known.note_answer(self._name, self._version, inference.model_version)
         if not has_named_columns(inference):
             return as_prediction(inference, ())

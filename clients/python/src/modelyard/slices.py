@@ -9,28 +9,43 @@ from modelyard.cells import Input
 from modelyard.prediction import Inference
 from modelyard.tensors import BYTES, NUMPY_TYPES, Tensor
 
-# Far below what a server takes (64 MiB and 16 million elements of a request, if nothing else
-# is set), and no more than the channel keeps for a repeat. Texts differ in length, so that
-# a slice may be larger than its share.
+# Far below what a server takes (64 MiB of a request, if nothing else is set), no more than the
+# channel keeps for a repeat, and little enough for several to be at work at a time. Texts
+# differ in length, so that a slice may be larger than its share.
 SLICE_BYTES = 3 * 2**20
 SLICE_ELEMENTS = 1_000_000
 # What a text of unknown length counts.
 _TEXT_BYTES = 64
 
 
-def cut(tensors: Sequence[Tensor], outputs: Sequence[Input]) -> list[list[Tensor]]:
-    """Cut tensors into slices of whole rows; what can't be cut stays in one piece.
+def count_rows(tensors: Sequence[Tensor], outputs: Sequence[Input]) -> int:
+    """Tell how many rows there are to cut; 0 if tensors have no rows in common.
 
     Args:
-        tensors: The inputs, each of shape [rows, ...].
-        outputs: What the model gives, as its answers have bounds as well.
+        tensors: The inputs.
+        outputs: What the model gives.
     """
     shapes = [tensor.array.shape for tensor in tensors]
     count = shapes[0][0] if shapes and shapes[0] else 0
     has_rows = all(shape and shape[0] == count for shape in shapes) and all(
         it.shape and it.shape[0] < 0 for it in outputs
     )
-    step = max(1, int(count / _count_slices(tensors, outputs, count))) if has_rows else count
+    return count if has_rows else 0
+
+
+def cut(
+    tensors: Sequence[Tensor], outputs: Sequence[Input], most_rows: int = 0
+) -> list[list[Tensor]]:
+    """Cut tensors into slices of whole rows; what can't be cut stays in one piece.
+
+    Args:
+        tensors: The inputs, each of shape [rows, ...].
+        outputs: What the model gives, as its answers have bounds as well.
+        most_rows: How many rows the server takes in a call; 0 if that is not known.
+    """
+    count = count_rows(tensors, outputs)
+    step = max(1, int(count / _count_slices(tensors, outputs, count)))
+    step = min(step, most_rows or step)
     if step >= count:
         return [list(tensors)]
     return [
