@@ -15,7 +15,7 @@ JOBS ?= 200
 KILLS ?= 100
 PINS := $(addprefix requirements/,dev ray stock-clients perf-analyzer uv) $(basename $(wildcard benchmarks/requirements/*.in))
 
-.PHONY: help setup demo serve test chaos chaos-jobs scale big-table ray attack fuzz trainers-table test-fast check protos protos-released requirements format clean
+.PHONY: help setup demo serve test chaos chaos-jobs scale big-table ray attack fuzz trainers-table parity-table test-fast check protos protos-released requirements format clean
 
 help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -91,6 +91,9 @@ fuzz: setup ## random bytes and broken calls for the transport, for SECONDS; not
 
 trainers-table: setup ## docs/trainers.md anew: every trainer fitted, compared and measured
 	$(BIN)/python -m tests.trainers_table
+
+parity-table: setup ## docs/parity-table.md anew: trainers x feature steps x kinds of tasks, minutes
+	$(BIN)/python -m tests.parity_table
 
 test-fast: setup ## the unit tests only
 	$(BIN)/pytest -q tests/unit tests/architecture $(ARGS)

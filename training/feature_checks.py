@@ -41,7 +41,7 @@ _DISTANCES = "what it fills in hangs on distances that no graph computes alike"
 _SPREAD = "its curve has no graph that agrees with it"
 _HASHES = "a graph has no hash of texts"
 _PIECES = "a graph has no pieces of words"
-_REFUSED: dict[str, tuple[str, str]] = {
+REFUSED_STEPS: dict[str, tuple[str, str]] = {
     "knn": (_DISTANCES, "impute 'median' with missing_indicator"),
     "iterative": (_DISTANCES, "impute 'median' with missing_indicator"),
     "none": ("trees fed what misses take other branches in a graph", "impute 'median'"),
@@ -246,8 +246,8 @@ def _check_name(name: str, known: Sequence[str], field: str) -> None:
         return
     plain = name.lower().replace("-", "").replace("_", "").replace(" ", "")
     stem = next((plain.removesuffix(end) for end in _ENDINGS if plain.endswith(end)), plain)
-    if stem in _REFUSED:
-        why, replacement = _REFUSED[stem]
+    if stem in REFUSED_STEPS:
+        why, replacement = REFUSED_STEPS[stem]
         raise StepNotExportable(
             f"the step {name[:_LENGTH]!r} can't be served as trained: {why}; use {replacement}",
             field=field,

@@ -34,6 +34,7 @@ from training.evaluation.evaluate import evaluate, measure_holdout
 from training.evaluation.report import describe
 from training.export import describe_signature, export_pipeline
 from training.features import (
+    Rows,
     build_pipeline,
     spread_rows,
     to_frame,
@@ -205,25 +206,34 @@ def _check_parity(
     folder: Path,
 ) -> ParityReport:
     """Compare on holdout and edge rows, and write the golden rows from among them."""
+    sets = _gather_sets(examples)
+    parity = _pair(pipeline, model, examples, plan)
+    golden = choose_rows(sets, "holdout")
+    answers = predict(pipeline, golden)
+    scale = float(np.min(parity.scale))
+    content = write_golden_rows(signature, golden, answers, scale, parity.tolerance)
+    (folder / golden_rows.ARTIFACT_ID).write_bytes(content)
+    return make_report(parity.check(sets))
+
+
+def _gather_sets(examples: Examples) -> dict[str, Rows]:
+    """Gather the rows to compare on by the name of their kind, the holdout first."""
     training, _ = examples.select(examples.split.training)
     holdout, _ = examples.select(examples.split.holdout)
     base = spread_rows(holdout, _BASE_ROWS)
     # Training rows are where thresholds sit, so where a rounding shows first.
     sets = {"holdout": holdout, "training": spread_rows(training, _TRAINING_ROWS)}
-    sets |= make_edge_rows(examples.inputs, training, base)
+    return sets | make_edge_rows(examples.inputs, training, base)
+
+
+def _pair(pipeline: Any, model: bytes, examples: Examples, plan: Plan) -> Parity:
     scale = np.ones(1)
     if plan.task is Task.REGRESSION:
         scale = np.atleast_1d(examples.target.std(axis=0))
         scale[scale == 0] = 1.0
-    tolerance = plan.learning.parity_tolerance
-    golden = choose_rows(sets, "holdout")
-    answers = predict(pipeline, golden)
-    content = write_golden_rows(signature, golden, answers, float(scale.min()), tolerance)
-    (folder / golden_rows.ARTIFACT_ID).write_bytes(content)
     # Only sums need their columns scaled.
     is_smooth = FAMILIES[plan.trainer.id].scale
-    parity = Parity(pipeline, open_session(model), scale, tolerance, is_smooth)
-    return make_report(parity.check(sets))
+    return Parity(pipeline, open_session(model), scale, plan.learning.parity_tolerance, is_smooth)
 
 
 def _describe_parity(parity: ParityReport) -> str:

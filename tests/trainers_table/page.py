@@ -16,7 +16,8 @@ Every trainer writes its own ONNX nodes in FP64, and every fit compares the grap
 pipeline: on the holdout, on training rows, and on made-up rows (missing values, unseen and
 non-ASCII categories, extreme numbers, neighbours of training values, single rows). A version
 whose graph differs does not serve. `ListTrainers` and `GetTrainer` give the settings of each as
-a JSON Schema.
+a JSON Schema. How each goes with every step of the features and every kind of task is in
+[a table of its own](parity-table.md).
 
 """
 _MIDDLE = """

@@ -124,7 +124,10 @@ def _add_imputer(graph: OnnxGraph, step: SimpleImputer, matrix: str) -> str:
 
 def _add_clip(graph: OnnxGraph, step: FunctionTransformer, matrix: str) -> str:
     bounds = (step.kw_args["low"], step.kw_args["high"])
-    names = [graph.add_constant(np.array(bound)) if bound is not None else "" for bound in bounds]
+    # A whole number would become a constant of another type.
+    names = [
+        "" if bound is None else graph.add_constant(np.array(bound, np.float64)) for bound in bounds
+    ]
     return graph.add("Clip", matrix, *names)
 
 

@@ -31,6 +31,7 @@ NUMERIC = {
     "missing indicator": NumericSteps(missing_indicator=True),
     "clip": NumericSteps(clip_minimum=35.0, clip_maximum=190.0),
     "clip below": NumericSteps(clip_minimum=40.0),
+    "clip at whole numbers": NumericSteps(clip_minimum=40, clip_maximum=190),
     "log": NumericSteps(log=True),
     "quantile bins": NumericSteps(bins=5),
     "ordinal bins": NumericSteps(bins=7, bin_encoding="ordinal"),
