@@ -3,8 +3,10 @@
 This file imports no table library, so a server may import it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from registry.artifact_store import StoredBytes
 from training.csv_options import CsvOptions
@@ -127,3 +129,9 @@ class Table:
     csv: CsvOptions | None = None
     preview: PreviewRows = ()
     file: StoredBytes | None = None
+
+
+def describe_unknown(name: str, columns: Iterable[str], field: str) -> str:
+    """Say that a field names a column which the table lacks, and some that it has."""
+    known = ", ".join(repr(column[:100]) for column in islice(columns, 20))
+    return f"{field} names the column {name[:100]!r}, which the table lacks; it has {known}"

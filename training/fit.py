@@ -16,27 +16,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import TypeAdapter
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
 from registry import golden_rows
 from registry.child_process import OUTCOME_FILE, REQUEST_FILE
 from registry.errors import FieldInvalid
-from registry.reports import Fault, Metric, ParityReport
-from registry.signature import Signature, Task
+from registry.reports import Fault, Metric
+from registry.signature import Task
 from training.contest import Contender, hold_contest
-from training.edge_rows import make_edge_rows
 from training.errors import TableInvalid, TrainerNotInstalled
 from training.estimators import build_estimator
 from training.evaluation.document import document
 from training.evaluation.evaluate import evaluate, measure_holdout
-from training.evaluation.report import describe
+from training.evaluation.report import Evaluation, describe
 from training.export import describe_signature, export_pipeline
 from training.features import (
-    Rows,
     build_pipeline,
-    spread_rows,
     to_frame,
 )
 from training.fitting import (
@@ -48,11 +44,10 @@ from training.fitting import (
     FitRequest,
     Level,
 )
-from training.golden import choose_rows, write_golden_rows
 from training.ingest import profile_table, read_table
 from training.leaks import find_leaks
-from training.parity import Parity, make_report, open_session, predict
 from training.plan import Examples, Plan, Report, make_plan, take_examples, to_text
+from training.proof import describe_proof, prove
 from training.refusal import FitRefused
 from training.search.search import keep_rising, search_plan
 from training.trainers import FAMILIES
@@ -62,8 +57,6 @@ _MODEL_FILES = (
     FitFile(MODEL_FILE, "application/onnx"),
     FitFile(golden_rows.ARTIFACT_ID, "application/json"),
 )
-_BASE_ROWS = 3
-_TRAINING_ROWS = 5000
 _LONGEST_MESSAGE = 500
 
 
@@ -94,13 +87,7 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
             request.search, plan, examples, partial(fit_and_measure, request), report
         )
     pipeline = _fit_pipeline(request, plan, examples, report)
-
-    report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
-    evaluation = evaluate(
-        pipeline, plan, examples, lambda line: report(FitProgress("evaluate", 72, line))
-    )
-    figures = evaluation.metrics
-    report(FitProgress("evaluate", 75, describe(evaluation), metrics=figures))
+    evaluation = _evaluate(pipeline, plan, examples, report)
 
     report(FitProgress("export", 80, "writing the ONNX graph"))
     classes = _list_classes(pipeline, plan)
@@ -111,14 +98,14 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
     if request.rival:
         report(FitProgress("compare", 83, "measuring the champion on the same rows"))
         values = pipeline.classes_ if plan.task is Task.CLASSIFICATION else None
-        contender = Contender(signature, classes, values)
         champion = (folder / CHAMPION_FILE).read_bytes()
+        contender = Contender(signature, classes, values)
         contest = hold_contest(champion, request.rival, contender, plan, examples)
     report(FitProgress("parity", 85, "comparing the graph with the pipeline"))
-    parity = _check_parity(pipeline, model, signature, examples, plan, folder)
-    report(FitProgress("parity", 95, _describe_parity(parity)))
+    parity = prove(pipeline, model, signature, examples, plan, folder)
+    report(FitProgress("parity", 95, describe_proof(parity)))
     outcome = FitOutcome(
-        fault=None if parity.passed else Fault("PARITY_FAILED", _describe_parity(parity)),
+        fault=None if parity.passed else Fault("PARITY_FAILED", describe_proof(parity)),
         task=plan.task,
         trainer=plan.trainer.id,
         parameters=_describe_parameters(plan, request),
@@ -131,6 +118,26 @@ def _fit(request: FitRequest, folder: Path, report: Report) -> FitOutcome:
         artifacts=_MODEL_FILES,
         contest=contest,
     )
+    return _document(request, outcome, evaluation, folder, report)
+
+
+def _evaluate(pipeline: Any, plan: Plan, examples: Examples, report: Report) -> Evaluation:
+    report(FitProgress("evaluate", 70, f"evaluating on {len(examples.split.holdout)} rows"))
+    found = evaluate(
+        pipeline, plan, examples, lambda line: report(FitProgress("evaluate", 72, line))
+    )
+    report(FitProgress("evaluate", 75, describe(found), metrics=found.metrics))
+    return found
+
+
+def _document(
+    request: FitRequest,
+    outcome: FitOutcome,
+    evaluation: Evaluation,
+    folder: Path,
+    report: Report,
+) -> FitOutcome:
+    """Write the plots and the card, and add them to the version's files."""
     report(FitProgress("card", 95, "writing down what was found"))
     more = document(folder, request, outcome, evaluation)
     report(FitProgress("card", 100, f"{len(more)} files about the version"))
@@ -197,60 +204,6 @@ def _tell_warnings(report: Report) -> Iterator[None]:
         report(FitProgress("fit", 65, text, Level.WARNING))
 
 
-def _check_parity(
-    pipeline: Any,
-    model: bytes,
-    signature: Signature,
-    examples: Examples,
-    plan: Plan,
-    folder: Path,
-) -> ParityReport:
-    """Compare on holdout and edge rows, and write the golden rows from among them."""
-    sets = _gather_sets(examples)
-    parity = _pair(pipeline, model, examples, plan)
-    golden = choose_rows(sets, "holdout")
-    answers = predict(pipeline, golden)
-    scale = float(np.min(parity.scale))
-    content = write_golden_rows(signature, golden, answers, scale, parity.tolerance)
-    (folder / golden_rows.ARTIFACT_ID).write_bytes(content)
-    return make_report(parity.check(sets))
-
-
-def _gather_sets(examples: Examples) -> dict[str, Rows]:
-    """Gather the rows to compare on by the name of their kind, the holdout first."""
-    training, _ = examples.select(examples.split.training)
-    holdout, _ = examples.select(examples.split.holdout)
-    base = spread_rows(holdout, _BASE_ROWS)
-    # Training rows are where thresholds sit, so where a rounding shows first.
-    sets = {"holdout": holdout, "training": spread_rows(training, _TRAINING_ROWS)}
-    return sets | make_edge_rows(examples.inputs, training, base)
-
-
-def _pair(pipeline: Any, model: bytes, examples: Examples, plan: Plan) -> Parity:
-    scale = np.ones(1)
-    if plan.task is Task.REGRESSION:
-        scale = np.atleast_1d(examples.target.std(axis=0))
-        scale[scale == 0] = 1.0
-    # Only sums need their columns scaled.
-    is_smooth = FAMILIES[plan.trainer.id].scale
-    return Parity(pipeline, open_session(model), scale, plan.learning.parity_tolerance, is_smooth)
-
-
-def _describe_parity(parity: ParityReport) -> str:
-    failed = [check for check in parity.checks if not check.passed]
-    rows = sum(check.row_count for check in parity.checks)
-    if not failed:
-        most = max(check.max_difference for check in parity.checks)
-        how = f"to {most:.1g}" if most else "to the last digit"
-        return f"the ONNX graph agrees with the pipeline on {rows} rows, {how}"
-    worst = max(failed, key=lambda check: check.max_difference)
-    return (
-        f"the ONNX graph differs from the pipeline on {worst.rows} by {worst.max_difference:.3g}"
-        f" (let through: {worst.tolerance:g}), {worst.label_mismatch_count} of {worst.row_count}"
-        " labels differ; try another trainer, and report this"
-    )
-
-
 def _describe_parameters(plan: Plan, request: FitRequest) -> dict[str, str]:
     used = plan.settings.model_dump()
     used |= {"holdout_fraction": request.holdout_fraction, "seed": request.seed}
@@ -269,9 +222,9 @@ def main() -> None:
     folder = Path(sys.argv[1])
     request = TypeAdapter(FitRequest).validate_json((folder / REQUEST_FILE).read_bytes())
     outcome = TypeAdapter(FitOutcome).dump_json(fit(request, folder, _print_progress))
-    partial = folder / f"{OUTCOME_FILE}.partial"
-    partial.write_bytes(outcome)
-    partial.replace(folder / OUTCOME_FILE)
+    unfinished = folder / f"{OUTCOME_FILE}.partial"
+    unfinished.write_bytes(outcome)
+    unfinished.replace(folder / OUTCOME_FILE)
 
 
 def _print_progress(progress: FitProgress) -> None:

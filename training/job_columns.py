@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from registry.errors import DomainError
-from training.columns import Column, ColumnType
+from training.columns import Column, ColumnType, describe_unknown
 from training.feature_checks import check_features
 from training.findings import Finding, finding_of
 from training.job import JobSpec
@@ -92,11 +92,6 @@ def _find_wrong_weights(spec: JobSpec, columns: Columns) -> Iterator[Finding]:
 def _find_unknown(name: str, columns: Columns, field: str, reason: str) -> Iterator[Finding]:
     if name in columns:
         return
-    known = ", ".join(repr(column) for column in list(columns)[:20])
     close = get_close_matches(name[:100], list(columns)[:_MAX_FEATURES], 1)
-    yield Finding(
-        field,
-        reason,
-        f"{field} names the column {name[:100]!r}, which the table lacks; it has {known}",
-        close[0] if close else "",
-    )
+    message = describe_unknown(name, columns, field)
+    yield Finding(field, reason, message, close[0] if close else "")

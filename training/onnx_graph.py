@@ -194,7 +194,7 @@ class OnnxGraph:
         return self.add("Unsqueeze", tensor, self.add_constant(np.array([axis])))
 
     def add_rounding(self, matrix: str) -> str:
-        """Round an FP64 matrix to numbers that FP32 has."""
+        """Round an FP64 matrix to numbers that FP32 has, at which some libraries' trees look."""
         rounded = self.add("Cast", matrix, to=TensorProto.FLOAT)
         return self.add("Cast", rounded, to=TensorProto.DOUBLE)
 

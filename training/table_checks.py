@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from registry.errors import DomainError
 from registry.signature import Task
-from training.catalog import choose_trainer
 from training.columns import Column, ColumnType, Table
-from training.findings import Finding, Severity, finding_of
+from training.findings import Finding, Severity
 from training.job import JobSpec
 from training.promotion import METRICS
 from training.refusal import FitRefused
@@ -46,7 +44,7 @@ def find_table_faults(spec: JobSpec, row: DatasetVersionRow) -> Iterator[Finding
         )
     for target in targets:
         yield from _find_target_faults(target, task.of_one_target, table, _target_field(spec))
-    yield from _find_task_faults(spec, task)
+    yield from _find_wrong_metrics(spec, task)
     yield from _find_feature_faults(spec, task, table)
 
 
@@ -83,14 +81,10 @@ def _find_target_faults(target: Column, task: Task, table: Table, field: str) ->
         yield Finding(field, "TARGET_MISSING", message, severity=Severity.INFO)
 
 
-def _find_task_faults(spec: JobSpec, task: Task) -> Iterator[Finding]:
-    """Find what does not fit the task, where the caller left it to be inferred."""
+def _find_wrong_metrics(spec: JobSpec, task: Task) -> Iterator[Finding]:
+    """Find metrics that the task has not, where the caller left it to be inferred."""
     if spec.task:
         return
-    try:
-        choose_trainer(spec.trainer, task)
-    except DomainError as error:
-        yield finding_of(error, "training_job.trainer", choose_trainer("", task).id)
     gate, search = spec.on_success.gate, spec.search
     for field, metric in (
         ("training_job.on_success.promote.metric", gate.metric if gate else ""),

@@ -19,6 +19,7 @@ from training.job import JobBounds, JobSpec
 from training.job_checks import find_faults
 from training.parity import Parity
 from training.plan import Examples, Plan, make_plan, take_examples
+from training.proof import gather_sets, pair
 from training.states import DatasetState
 from training.tables import DatasetVersionRow
 from training.trainers import FAMILIES
@@ -115,8 +116,8 @@ def prove(combination: Combination, *, on_all_rows: bool) -> Proof:
     plan = make_plan(request, profile())
     examples = take_examples(request, plan, make_table(), profile(), _tell_nobody)
     pipeline = fit._fit_pipeline(request, plan, examples, _tell_nobody)
-    parity = fit._pair(pipeline, _export(pipeline, plan, examples), examples, plan)
-    sets = fit._gather_sets(examples)
+    parity = pair(pipeline, _export(pipeline, plan, examples), examples, plan)
+    sets = gather_sets(examples)
     if on_all_rows:
         return _sum_up(parity.check(sets))
     return _sum_up(_check_some(parity, sets))

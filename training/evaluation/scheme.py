@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from registry.errors import FieldInvalid
 from registry.signature import Task
-from training.columns import Column, ColumnType
+from training.columns import Column, ColumnType, describe_unknown
 
 FEWEST_FOLDS, MOST_FOLDS = 2, 20
 
@@ -111,9 +111,8 @@ def _check_column(scheme: Scheme, columns: Mapping[str, Column], targets: Collec
 def _find(name: str, columns: Mapping[str, Column], field: str) -> Column:
     if name in columns:
         return columns[name]
-    known = ", ".join(repr(column[:100]) for column in list(columns)[:20])
     raise FieldInvalid(
-        f"{field} names the column {name[:100]!r}, which the table lacks; it has {known}",
+        describe_unknown(name, columns, field),
         field=f"{_FIELD}.{field}",
         details={"column": name[:100]},
     )

@@ -17,6 +17,7 @@ from sklearn.model_selection import StratifiedKFold
 from training.features import LARGEST_NUMBER
 from training.onnx_graph import Array, OnnxGraph
 from training.trainers.family import Family
+from training.trainers.sigmoids import add_shares, add_sigmoids
 from training.trainers.tree_ensemble import Tree, add_trees
 
 
@@ -86,13 +87,13 @@ def add_calibrated(graph: OnnxGraph, estimator: Any, matrix: str, family: Family
     (pair,) = estimator.calibrated_classifiers_
     scores = _add_scores(graph, pair.estimator, matrix, family)
     if hasattr(pair.calibrators[0], "a_"):
-        single = _add_sigmoid(graph, scores, pair.calibrators)
+        single = add_sigmoids(graph, pair.calibrators, scores)
     else:
         single = _add_isotonic(graph, scores, pair.calibrators)
     if len(pair.calibrators) == 1:
         one = graph.add_constant(np.array([1.0]))
         return graph.add("Concat", graph.add("Sub", one, single), single, axis=1)
-    return _add_shares(graph, single, len(pair.calibrators))
+    return add_shares(graph, single, len(pair.calibrators))
 
 
 def _add_scores(graph: OnnxGraph, scored: ScoredClassifier, matrix: str, family: Family) -> str:
@@ -107,18 +108,11 @@ def _add_scores(graph: OnnxGraph, scored: ScoredClassifier, matrix: str, family:
             second = graph.add("Sub", second, _add_column(graph, scores, 0))
         scores = second
     ends = (graph.add_constant(np.array(end)) for end in (-LARGEST_NUMBER, LARGEST_NUMBER))
-    rounded = graph.add("Cast", graph.add("Clip", scores, *ends), to=TensorProto.FLOAT)
-    return graph.add("Cast", rounded, to=TensorProto.DOUBLE)
+    return graph.add_rounding(graph.add("Clip", scores, *ends))
 
 
 def _add_column(graph: OnnxGraph, matrix: str, column: int) -> str:
     return graph.add("Gather", matrix, graph.add_constant(np.array([column])), axis=1)
-
-
-def _add_sigmoid(graph: OnnxGraph, scores: str, calibrators: list[Any]) -> str:
-    slopes = graph.add_constant(np.array([-it.a_ for it in calibrators]))
-    shifts = graph.add_constant(np.array([-it.b_ for it in calibrators]))
-    return graph.add("Sigmoid", graph.add("Add", graph.add("Mul", scores, slopes), shifts))
 
 
 def _add_isotonic(graph: OnnxGraph, scores: str, calibrators: list[Any]) -> str:
@@ -166,12 +160,3 @@ def _make_search_tree(knots: Array) -> Tree:
         left[node], right[node] = len(ranges), len(ranges) + 1
         ranges += [(low, middle), (middle, high)]
     return Tree(np.zeros(size, int), threshold, left, right, is_leaf, knot[:, np.newaxis])
-
-
-def _add_shares(graph: OnnxGraph, single: str, classes: int) -> str:
-    """Divide the probabilities of the classes by their sum; all 0 are all equal."""
-    total = graph.add("ReduceSum", single, graph.add_constant(np.array([1])), keepdims=1)
-    is_zero = graph.add("Equal", total, graph.add_constant(np.array(0.0)))
-    one = graph.add_constant(np.array(1.0))
-    shares = graph.add("Div", single, graph.add("Where", is_zero, one, total))
-    return graph.add("Where", is_zero, graph.add_constant(np.array(1 / classes)), shares)

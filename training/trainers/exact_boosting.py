@@ -12,7 +12,7 @@ from training.onnx_graph import OnnxGraph
 from training.trainers.coded_classes import CodedClassifier
 from training.trainers.family import Family
 from training.trainers.forests import to_tree
-from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree, round_to_fp32
+from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree
 
 
 def build(settings: ExactGradientBoostingSettings, task: Task, seed: int) -> Any:
@@ -47,7 +47,7 @@ def add_scores(graph: OnnxGraph, estimator: Any, matrix: str) -> str:
         for members in estimator.estimators_
         for output, member in enumerate(members, start=first)
     ]
-    return add_trees(graph, round_to_fp32(graph, matrix), trees)
+    return add_trees(graph, graph.add_rounding(matrix), trees)
 
 
 def _to_step(fitted: Any, learning_rate: float, output: int, outputs: int) -> Tree:

@@ -14,7 +14,7 @@ from registry.signature import Task
 from training.catalog.settings import DecisionTreeSettings, ForestSettings
 from training.onnx_graph import OnnxGraph
 from training.trainers.family import Family
-from training.trainers.tree_ensemble import Tree, add_trees, round_to_fp32
+from training.trainers.tree_ensemble import Tree, add_trees
 
 
 def build_random_forest(settings: ForestSettings, task: Task, seed: int) -> Any:
@@ -59,7 +59,7 @@ def add_scores(graph: OnnxGraph, estimator: Any, matrix: str) -> str:
     """Add the average of the classes' shares, or of the values, in the leaves."""
     members = getattr(estimator, "estimators_", [estimator])
     trees = [to_tree(member.tree_) for member in members]
-    return add_trees(graph, round_to_fp32(graph, matrix), trees, average=True)
+    return add_trees(graph, graph.add_rounding(matrix), trees, average=True)
 
 
 def to_tree(tree: Any) -> Tree:

@@ -17,6 +17,7 @@ from training.refusal import FitRefused
 from training.trainers.family import Family
 from training.trainers.held_rows import check_held_rows
 from training.trainers.scaled_target import add_unscaled, scale_target
+from training.trainers.sigmoids import add_shares, add_sigmoids
 
 _MOST_FOLDS = 5
 _FEWEST_FOLDS = 2
@@ -104,12 +105,12 @@ def add_scores(graph: OnnxGraph, estimator: Any, matrix: str) -> str:
     svc, count = calibrated.estimator, len(estimator.classes_)
     if count == 2:  # noqa: PLR2004  two classes have one decision and one sigmoid
         decisions = _add_decisions(graph, svc, matrix, svc.dual_coef_.T)
-        second = _add_sigmoids(graph, calibrated.calibrators, decisions)
+        second = add_sigmoids(graph, calibrated.calibrators, decisions)
         first = graph.add("Sub", graph.add_constant(np.array(1.0)), second)
         return graph.add("Concat", first, second, axis=1)
     pairs = _add_decisions(graph, svc, matrix, _spread_coefficients(svc))
-    sigmoids = _add_sigmoids(graph, calibrated.calibrators, _add_votes(graph, pairs, count))
-    return _add_shares(graph, sigmoids, count)
+    sigmoids = add_sigmoids(graph, calibrated.calibrators, _add_votes(graph, pairs, count))
+    return add_shares(graph, sigmoids, count)
 
 
 def _add_decisions(graph: OnnxGraph, machine: Any, matrix: str, coefficients: Array) -> str:
@@ -172,22 +173,6 @@ def _add_votes(graph: OnnxGraph, pairs: str, count: int) -> str:
     over = graph.add("Add", graph.add("Abs", sums), ones)
     over = graph.add("Mul", over, graph.add_constant(np.array(3.0)))
     return graph.add("Add", votes, graph.add("Div", sums, over))
-
-
-def _add_sigmoids(graph: OnnxGraph, calibrators: Any, decisions: str) -> str:
-    slopes = np.array([-calibrator.a_ for calibrator in calibrators])
-    shifts = np.array([-calibrator.b_ for calibrator in calibrators])
-    scaled = graph.add("Mul", decisions, graph.add_constant(slopes))
-    return graph.add("Sigmoid", graph.add("Add", scaled, graph.add_constant(shifts)))
-
-
-def _add_shares(graph: OnnxGraph, sigmoids: str, count: int) -> str:
-    """Add the division by the sum; where that is 0 all classes are equal."""
-    total = graph.add("ReduceSum", sigmoids, graph.add_constant(np.array([1])), keepdims=1)
-    zero = graph.add("Equal", total, graph.add_constant(np.array(0.0)))
-    total = graph.add("Where", zero, graph.add_constant(np.array(1.0)), total)
-    equal = graph.add_constant(np.array(1 / count))
-    return graph.add("Where", zero, equal, graph.add("Div", sigmoids, total))
 
 
 SUPPORT_VECTORS = Family(build, add_scores, scale=True, softmax=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, numpy_helper
+from onnx import numpy_helper
 
 from training.onnx_graph import Array, OnnxGraph
 
@@ -37,12 +37,6 @@ class Tree:
     is_leaf: Array
     weights: Array
     missing_left: Array | None = None
-
-
-def round_to_fp32(graph: OnnxGraph, matrix: str) -> str:
-    """Round a matrix as the libraries do whose trees look at FP32, before FP64 thresholds."""
-    rounded = graph.add("Cast", matrix, to=TensorProto.FLOAT)
-    return graph.add("Cast", rounded, to=TensorProto.DOUBLE)
 
 
 def make_constant_tree(weights: Array) -> Tree:

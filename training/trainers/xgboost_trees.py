@@ -15,7 +15,7 @@ from training.onnx_graph import Array, OnnxGraph
 from training.trainers.coded_classes import CodedClassifier, compute_softmax
 from training.trainers.family import Family
 from training.trainers.scaled_target import add_unscaled, scale_target
-from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree, round_to_fp32
+from training.trainers.tree_ensemble import Tree, add_trees, make_constant_tree
 
 
 class SummedXgboost(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -88,7 +88,7 @@ def add_scores(graph: OnnxGraph, estimator: Any, matrix: str) -> str:
     is_regressor = isinstance(estimator, TransformedTargetRegressor)
     model = estimator.regressor_ if is_regressor else estimator.model_
     # XGBoost looks at FP32, and a value that equals the threshold goes right.
-    columns = round_to_fp32(graph, matrix)
+    columns = graph.add_rounding(matrix)
     sums = add_trees(graph, columns, [model.base_, *model.trees_], strict=True)
     if not is_regressor:
         return sums
