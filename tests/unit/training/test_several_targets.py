@@ -209,6 +209,11 @@ def test_figures_of_labels_are_those_of_each() -> None:
     # Of "b" every row holds: there is nothing to rank.
     assert figures["roc_auc"] == 1.0
     assert figures["exact_match"] == 0.25
+    assert figures["hamming_loss"] == pytest.approx(
+        metrics.hamming_loss(target, np.array(shares) > 0.5, sample_weight=weights)
+    )
+    held = metrics.f1_score(target, np.array(shares) > 0.5, average="micro", sample_weight=weights)
+    assert figures["f1_micro"] == pytest.approx(held)
     assert figures["f1 of a"] == pytest.approx(2 / 3)
     assert figures["f1_macro"] == pytest.approx((2 / 3 + 6 / 7) / 2)
     losses = [
