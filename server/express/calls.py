@@ -82,6 +82,9 @@ async def run_call(stream: "Stream", request: Any = None) -> None:
         log.exception("a handler failed", method=stream.head.shape.path)
     finally:
         stream.finish()
+        # A cancelled task holds its frames, and they the call: in a ring, all that the handler
+        # had in its hands would stay until the garbage collector comes by.
+        stream.task = None
 
 
 async def _answer(handler: Handler, stream: "Stream", request: Any) -> None:

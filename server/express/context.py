@@ -1,5 +1,6 @@
 """What handlers see of a call: the surface of grpc.aio.ServicerContext."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -33,6 +34,8 @@ class Context:
     compression: grpc.Compression | None = None
     packs_next = True
     is_touched = False
+    is_over = False
+    is_cancelled = False
 
     def __init__(self, connection: "Connection", head: RequestHead) -> None:
         self.connection = connection
@@ -64,6 +67,8 @@ class Context:
         """Return the seconds until the caller's deadline, or None without one."""
         if self.head.timeout is None:
             return None
+        if self.is_over:
+            return 0.0
         if self.stream is None:  # answered as soon as it has come
             return self.head.timeout
         return max(0.0, self.stream.deadline - time.monotonic())
@@ -162,11 +167,11 @@ class Context:
 
     def cancelled(self) -> bool:
         """Tell whether the caller has gone or its deadline has passed."""
-        return self.stream is not None and self.stream.is_cancelled
+        return self.stream.is_cancelled if self.stream else self.is_cancelled
 
     def done(self) -> bool:
         """Tell whether the call is over."""
-        return self.stream is not None and self.stream.is_ended
+        return self.stream.is_ended if self.stream else self.is_over
 
     def add_done_callback(self, callback: DoneCallback) -> None:
         """Have a function called with this context when the call is over."""
@@ -181,7 +186,13 @@ class Context:
             raise outcome
         return outcome
 
+    def leave_stream(self, *, is_cancelled: bool) -> None:
+        """Let go of a call that is over, so that what it held goes when its handler does."""
+        self.is_over, self.is_cancelled, self.stream = True, is_cancelled, None
+
     def _stream(self) -> "Stream":
+        if self.is_over:
+            raise asyncio.CancelledError
         if self.stream is None:
             raise RuntimeError("a handler needs to be async to use this of its context")
         return self.stream

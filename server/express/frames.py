@@ -83,8 +83,12 @@ class StreamFault(Exception):
 
 def pack_frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     """Write a frame; the payload must not be longer than the peer takes."""
-    size = len(payload)
-    return HEADER.pack(size >> 8, size & 0xFF, kind, flags, stream_id) + payload
+    return pack_header(len(payload), kind, flags, stream_id) + payload
+
+
+def pack_header(size: int, kind: int, flags: int, stream_id: int) -> bytes:
+    """Write the header of a frame with a payload of that many bytes."""
+    return HEADER.pack(size >> 8, size & 0xFF, kind, flags, stream_id)
 
 
 def pack_settings(settings: dict[int, int]) -> bytes:

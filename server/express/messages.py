@@ -6,8 +6,12 @@ from typing import Final
 
 import grpc
 
+from server.express.frames import LEAST_MAX_FRAME
+
 PREFIX: Final = struct.Struct(">BI")
 PREFIX_BYTES: Final = PREFIX.size
+# With its prefix, the first piece of a large message fills a frame that every peer takes.
+_FIRST_BYTES: Final = LEAST_MAX_FRAME - PREFIX_BYTES
 
 # What zlib takes for each encoding, as the largest window and the format.
 _WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
@@ -117,10 +121,15 @@ def choose_encoding(wanted: grpc.Compression | None, accepts: str) -> str:
     return name if name in [word.strip() for word in accepts.split(",")] else ""
 
 
-def pack_message(body: bytes, encoding: str = "") -> bytes:
-    """Write a message with its prefix, packed if an encoding is named."""
-    if not encoding:
-        return PREFIX.pack(0, len(body)) + body
-    packer = zlib.compressobj(wbits=_WINDOW_BITS[encoding])
-    packed = packer.compress(body) + packer.flush()
-    return PREFIX.pack(1, len(packed)) + packed
+def pack_message(body: bytes, encoding: str = "") -> list[memoryview]:
+    """Write a message with its prefix, packed if an encoding is named.
+
+    Returns:
+        Its pieces: a small one, and the rest of a large message, which is not copied.
+    """
+    if encoding:
+        packer = zlib.compressobj(wbits=_WINDOW_BITS[encoding])
+        body = packer.compress(body) + packer.flush()
+    first = PREFIX.pack(bool(encoding), len(body)) + body[:_FIRST_BYTES]
+    rest = memoryview(body)[_FIRST_BYTES:]
+    return [memoryview(first), rest] if rest else [memoryview(first)]

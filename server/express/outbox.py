@@ -24,6 +24,7 @@ from server.express.frames import (
     ConnectionFault,
     StreamFault,
     pack_frame,
+    pack_header,
     pack_window_update,
 )
 from server.express.messages import PREFIX_BYTES
@@ -75,7 +76,7 @@ class Outbox:
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._blocks = ResponseBlocks()
-        self.pieces: list[bytes] = []
+        self.pieces: list[bytes | memoryview] = []
         self.window = FIRST_WINDOW
         self.first_window = FIRST_WINDOW
         self._max_frame = LEAST_MAX_FRAME
@@ -86,10 +87,10 @@ class Outbox:
         self.pieces_bytes = 0
         self._paused_at = 0.0
 
-    def add(self, frame: bytes) -> None:
-        """Send a frame with the next flush."""
-        self.pieces.append(frame)
-        self._grow(len(frame))
+    def add(self, frame: bytes, payload: bytes | memoryview = b"") -> None:
+        """Send a frame with the next flush; what is large is given apart, and not copied."""
+        self.pieces += (frame, payload)
+        self._grow(len(frame) + len(payload))
         self._connection.want_flush()
 
     def _grow(self, size: int) -> None:
@@ -160,7 +161,7 @@ class Outbox:
                 break
             self.window -= size
             stream.send_window -= size
-            self.add(pack_frame(DATA, 0, stream.id, bytes(data[:size])))
+            self.add(pack_header(size, DATA, 0, stream.id), data[:size])
             self._connection.patience.earned += 1
             moved = True
             if size == len(data):

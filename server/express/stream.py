@@ -207,7 +207,7 @@ class Stream:
         self.send_head()
         encoding = self._encoding() if self.context.packs_next else ""
         self.context.packs_next = True
-        self.unsent.append(memoryview(pack_message(body, encoding)))
+        self.unsent += pack_message(body, encoding)
         self.connection.outbox.pump(self)
         if self.unsent:
             self._hold()
@@ -275,3 +275,4 @@ class Stream:
         """Give back what was accounted for; the connection forgets the stream."""
         self.unsent.clear()
         self._hold()
+        self.context.leave_stream(is_cancelled=self.is_cancelled)

@@ -21,6 +21,7 @@ from tests.contract.processes import serving
 TURN_SECONDS = 1.0
 ROUND_SECONDS = 0.1
 MOST_SLOWER = 2.0
+SERVER_CPU, *_, ATTACKER_CPU = 2 * sorted(os.sched_getaffinity(0))
 
 
 @dataclass
@@ -53,9 +54,9 @@ def measure(attack: Attack, seconds: float) -> Measured:
     """Carry an attack out again and again, with pauses, for so long."""
     measured = Measured()
     with serving("guarded") as served:
-        _pin(served.pid, 0)
+        _pin(served.pid, SERVER_CPU)
         with calling(served.address, measured.canary) as pid:
-            _pin(pid, 1)
+            _pin(pid, ATTACKER_CPU)
             _prefer(pid)
             before = served.resident_bytes()
             until = time.monotonic() + seconds
@@ -80,9 +81,8 @@ def _attack_for(seconds: float, attack: Attack, address: str, measured: Measured
 
 
 def _pin(pid: int, cpu: int) -> None:
-    cpus = sorted(os.sched_getaffinity(0) | os.sched_getaffinity(pid))
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cpus[min(cpu, len(cpus) - 1)]})
+        os.sched_setaffinity(int(task.name), {cpu})
 
 
 def _prefer(pid: int) -> None:
@@ -99,6 +99,7 @@ def main(seconds: float, names: list[str]) -> int:
         f"{'attack':26} rounds  calls failed {'p50 ms quiet/attack':>21} {'p99 ms':>20}  grown MB"
     )
     failed = 0
+    _pin(os.getpid(), ATTACKER_CPU)
     for attack in ATTACKS:
         if names and attack.name not in names:
             continue
