@@ -3,6 +3,8 @@
 from server.express.frames import ENHANCE_YOUR_CALM, ConnectionFault
 from server.express.limits import Limits
 
+_FRAMES_BORNE = 4
+
 
 class Patience:
     """Counts frames that do no work against the work that was done.
@@ -12,7 +14,8 @@ class Patience:
 
     Attributes:
         earned: Work since patience last ran out: calls answered, and frames of data that
-            the peer took. Each makes up for one frame that does none.
+            the peer took. Each makes up for some frames that do none: for every message,
+            a client in good faith may widen two windows and measure the way there by a ping.
     """
 
     __slots__ = ("_left", "_most", "earned")
@@ -30,7 +33,7 @@ class Patience:
         self._left -= cost
         if self._left > 0:
             return
-        self._left += min(self.earned, self._most)
+        self._left += min(self.earned * _FRAMES_BORNE, self._most)
         self.earned = 0
         if self._left <= 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "patience")
