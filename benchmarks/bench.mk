@@ -7,13 +7,16 @@ BENCH_PINS := benchmarks/requirements
 ROUNDS ?= 5
 SECONDS ?= 2
 
-.PHONY: bench bench-typed bench-setup bench-plot soak
+.PHONY: bench bench-typed bench-streams bench-setup bench-plot soak
 
 bench: bench-setup ## compare with other servers; ROUNDS=5 SECONDS=2
 	$(BIN)/python -m benchmarks.bench --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
 
 bench-typed: bench-setup ## what a typed call costs beside ModelInfer; ROUNDS=5 SECONDS=2
 	$(BIN)/python -m benchmarks.typed --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
+
+bench-streams: bench-setup ## what a message of a stream costs, small and large; ROUNDS=5 SECONDS=2
+	$(BIN)/python -m benchmarks.streams --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
 
 bench-plot: bench-setup ## draw the latest results of make bench
 	$(BENCH)/tools/bin/python -m benchmarks.plot
