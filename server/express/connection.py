@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, cast
 from server.express import control, inline
 from server.express.closing import Closing
 from server.express.context import Context
-from server.express.dispatch import take_frame
+from server.express.dispatch import check_size, take_frame
 from server.express.frames import (
     DATA,
     END_HEADERS,
     END_STREAM,
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
-    FRAME_SIZE_ERROR,
     HEADER,
     HEADER_BYTES,
     HEADERS,
@@ -112,7 +111,7 @@ class Connection(asyncio.Protocol):
         self.greeting = control.Greeting()
         self.closing = Closing(self)
         self.heard_at = self.quiet_at = monotonic()
-        self._inbox = Inbox()
+        self._inbox = Inbox(self.hold)
         self._begun: list[int] = []
         self.unacknowledged_bytes = self.tasks_begun = self._held_bytes = 0
         self._window_share_bytes = self.limits.connection_window_bytes // 2
@@ -135,7 +134,12 @@ class Connection(asyncio.Protocol):
         """Keep what came until everybody's has come, see `Turns`."""
         if self.closing.is_closed:
             return
-        if self._inbox.add(data):
+        inbox = self._inbox
+        inbox.add(data)
+        if not inbox.is_ripe:
+            self.heard_at = monotonic()
+            return
+        if inbox.is_much:
             self.reading.pause("turn")  # or all of it is read before anybody else's
         self.server.turns.ask(self)
 
@@ -148,11 +152,12 @@ class Connection(asyncio.Protocol):
         inbox = self._inbox
         self._in_burst = True
         try:
-            start = inbox.position if self.greeting.is_over else self.greeting.read(inbox.data)
+            data = inbox.join()
+            start = inbox.position if self.greeting.is_over else self.greeting.read(data)
             if start is not None:
-                inbox.finish(self._take_frames(inbox.data, start))
+                inbox.finish(self._take_frames(data, start))
             if self._begun:
-                self._end_begun()
+                self.table.open_begun(self._begun)
             if self.unacknowledged_bytes > self._window_share_bytes:
                 self._open_window()
         except ConnectionFault as fault:
@@ -164,6 +169,7 @@ class Connection(asyncio.Protocol):
         """End every call that is open."""
         self.closing.end()
         self.outbox.resumed.set()
+        self._inbox.drop()
         self.table.drop_all()
 
     def pause_writing(self) -> None:
@@ -193,7 +199,7 @@ class Connection(asyncio.Protocol):
                 packed, length = 1, 0
             size = high << 8 | low
             if size > LEAST_MAX_FRAME:
-                raise ConnectionFault(FRAME_SIZE_ERROR, "frame-size")
+                check_size(self.limits, kind, size)
             start = position + HEADER_BYTES
             stop = start + size
             if stop > end:
@@ -246,13 +252,6 @@ class Connection(asyncio.Protocol):
         self.server.turns.ask_again(self)
         return True
 
-    def _end_begun(self) -> None:
-        """Make streams of the heads whose messages have not come at once."""
-        for stream_id in self._begun:
-            if stream_id in self.table.entries:
-                self.table.find(stream_id)
-        self._begun.clear()
-
     def _open_window(self) -> None:
         """Let the peer send as much as has come."""
         if self.unacknowledged_bytes > self.limits.connection_window_bytes:
@@ -271,7 +270,7 @@ class Connection(asyncio.Protocol):
     @property
     def has_partial_frame(self) -> bool:
         """Whether a frame has begun that is not whole yet."""
-        return bool(self._inbox.data) or bool(self.blocks.open_stream)
+        return bool(self._inbox.bytes) or bool(self.blocks.open_stream)
 
     def hold(self, change_bytes: int) -> bool:
         """Account for bytes that are kept of calls; tell whether they may grow to that."""
@@ -291,6 +290,10 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what is in the outbox."""
-        data = self.outbox.take()
-        if data and not self.closing.is_closed:
+        if data := self.outbox.take():
+            self.write(data)
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write what comes behind all that is written."""
+        if not self.closing.is_closed:
             self.transport.write(data)

@@ -13,6 +13,7 @@ from server.express.frames import (
     HAS_PRIORITY,
     INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS,
+    MAX_FRAME_SIZE,
     MAX_HEADER_LIST_SIZE,
     NUMBER,
     PING,
@@ -91,6 +92,7 @@ def greet(limits: Limits) -> bytes:
         {
             MAX_CONCURRENT_STREAMS: limits.streams,
             INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
+            MAX_FRAME_SIZE: limits.frame_bytes,
             MAX_HEADER_LIST_SIZE: limits.header_bytes,
         }
     )

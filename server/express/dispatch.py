@@ -8,19 +8,35 @@ from server.express.frames import (
     DATA,
     END_HEADERS,
     END_STREAM,
+    ENHANCE_YOUR_CALM,
+    FRAME_SIZE_ERROR,
     HEADERS,
     PROTOCOL_ERROR,
+    SETTINGS,
     STREAM_CLOSED,
     ConnectionFault,
     StreamFault,
     strip_padding,
 )
+from server.express.limits import Limits
 from server.express.opening import begin_stream
 
 if TYPE_CHECKING:
     from server.express.connection import Connection
 
 _FAULT_COST = 10
+
+
+def check_size(limits: Limits, kind: int, size: int) -> None:
+    """Check the size of a frame that is larger than every peer takes.
+
+    Raises:
+        ConnectionFault: It is more than was said, or more than is borne.
+    """
+    if size > limits.frame_bytes or kind == SETTINGS:
+        raise ConnectionFault(FRAME_SIZE_ERROR, "frame-size")
+    if kind in (HEADERS, CONTINUATION) and size > limits.header_bytes:
+        raise ConnectionFault(ENHANCE_YOUR_CALM, "header-list")
 
 
 def take_frame(

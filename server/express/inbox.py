@@ -1,31 +1,89 @@
 """What has come on a connection and is not taken apart yet."""
 
+from collections.abc import Callable
+
+from server.express.frames import (
+    ENHANCE_YOUR_CALM,
+    HEADER,
+    HEADER_BYTES,
+    LEAST_MAX_FRAME,
+    ConnectionFault,
+)
+
 _READ_AHEAD_BYTES = 1 << 16
 
 
 class Inbox:
     """Keeps bytes until their turn.
 
+    Args:
+        hold: Accounts for bytes that are kept; tells whether they may be.
+
     Attributes:
-        data: What has come.
+        data: What has come, as far as it was put together by `join`.
         position: What is before it is done with. It stays until more comes, because to cut
             megabytes at every turn would take longer than the turn.
+        bytes: How much there is that is not done with.
     """
 
-    __slots__ = ("data", "position")
+    __slots__ = ("_awaited_bytes", "_hold", "_later", "bytes", "data", "position")
 
-    def __init__(self) -> None:
+    def __init__(self, hold: Callable[[int], bool]) -> None:
         self.data = b""
-        self.position = 0
+        self.position = self.bytes = 0
+        self._hold = hold
+        self._awaited_bytes = 0  # the size of a large frame that is not whole
+        self._later: list[bytes] = []
 
-    def add(self, data: bytes) -> bool:
-        """Take what came; tell whether it is as much as should be read ahead."""
-        self.data = self.data[self.position :] + data if self.data else data
-        self.position = 0
-        return len(self.data) > _READ_AHEAD_BYTES
+    def add(self, data: bytes) -> None:
+        """Take what came."""
+        self._later.append(data)
+        self.bytes += len(data)
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether there is anything to do: not before a large frame is whole."""
+        return self.bytes >= self._awaited_bytes
+
+    @property
+    def is_much(self) -> bool:
+        """Whether as much has come as should be read ahead."""
+        return self.bytes > _READ_AHEAD_BYTES
+
+    def join(self) -> bytes:
+        """Put together all that has come; a large frame that comes in pieces is copied once."""
+        if later := self._later:
+            if self.bytes == len(later[0]):
+                self.data = later[0]
+            else:
+                self.data = b"".join((memoryview(self.data)[self.position :], *later))
+            self.position = 0
+            later.clear()
+        return self.data
 
     def finish(self, position: int) -> None:
-        """Take note that all before a position is done with."""
-        if position == len(self.data):
-            self.data, position = b"", 0
+        """Take note that all before a position is done with.
+
+        Raises:
+            ConnectionFault: The frame that comes next would be more than the server keeps.
+        """
+        self.bytes = left = len(self.data) - position
         self.position = position
+        if not left:
+            self.data, self.position = b"", 0
+        awaited = self._find_awaited() if left >= HEADER_BYTES else 0
+        if awaited != self._awaited_bytes and not self._await(awaited):
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "held")
+
+    def drop(self) -> None:
+        """Give back what was accounted for; the connection is gone."""
+        self._await(0)
+
+    def _find_awaited(self) -> int:
+        high, low, *_ = HEADER.unpack_from(self.data, self.position)
+        size: int = HEADER_BYTES + (high << 8 | low)
+        return size if size > max(self.bytes, LEAST_MAX_FRAME) else 0
+
+    def _await(self, size: int) -> bool:
+        change, self._awaited_bytes = size - self._awaited_bytes, size
+        return self._hold(change)

@@ -13,6 +13,8 @@ class Limits:
         connections: Connections at a time; a further one is closed at once.
         streams: Calls at a time on one connection; the peer is told.
         calls: Calls at a time that are not answered at once, on all connections.
+        frame_bytes: A frame, 16 KiB at least; the peer is told. A large one is cheap to take, and
+            kept until it is whole.
         header_bytes: A header list, as RFC 9113 6.5.2 counts it; also of an encoded block.
         held_bytes: What is kept of half-received messages and of answers that their
             callers don't fetch, on all connections.
@@ -40,6 +42,7 @@ class Limits:
     connections: int = 10_000
     streams: int = 1000
     calls: int = 20_000
+    frame_bytes: int = 128 << 10
     header_bytes: int = 16 << 10
     held_bytes: int = 1 << 30
     connection_held_bytes: int = 192 << 20

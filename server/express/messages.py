@@ -17,6 +17,8 @@ _FIRST_BYTES: Final = LEAST_MAX_FRAME - PREFIX_BYTES
 _WINDOW_BITS: Final = {"gzip": 31, "deflate": 15}
 _NAMES: Final = {grpc.Compression.Gzip: "gzip", grpc.Compression.Deflate: "deflate"}
 
+_SMALL_BYTES: Final = 4096
+
 
 class MessageRefused(Exception):
     """A message can't be taken.
@@ -40,17 +42,17 @@ class MessageReader:
         most_bytes: The largest message.
     """
 
-    __slots__ = ("_buffer", "_encoding", "_most_bytes")
+    __slots__ = ("_encoding", "_kept_bytes", "_most_bytes", "_needed_bytes", "_packed", "_pieces")
 
     def __init__(self, encoding: str, most_bytes: int) -> None:
-        self._buffer = bytearray()
         self._encoding = encoding
         self._most_bytes = most_bytes
+        self.clear()
 
     @property
     def held_bytes(self) -> int:
         """How much of a message waits for the rest of it."""
-        return len(self._buffer)
+        return self._kept_bytes + (0 if self._packed is None else PREFIX_BYTES)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take what came and return the messages that are whole now.
@@ -58,25 +60,51 @@ class MessageReader:
         Raises:
             MessageRefused: One is larger than allowed, or can't be unpacked.
         """
-        buffer = self._buffer
-        buffer += data
-        messages = []
-        at = 0
-        while len(buffer) - at >= PREFIX_BYTES:
-            packed, length = PREFIX.unpack_from(buffer, at)
-            self._check(packed, length)
-            stop = at + PREFIX_BYTES + length
-            if stop > len(buffer):
-                break
-            body = bytes(memoryview(buffer)[at + PREFIX_BYTES : stop])
-            messages.append(unpack(body, self._encoding, self._most_bytes) if packed else body)
-            at = stop
-        del buffer[:at]
+        if self._kept_bytes:
+            self._keep(data)
+            if self._kept_bytes < self._needed_bytes:
+                return []
+            data = b"".join(self._pieces)  # a large message is copied this once
+            self._pieces.clear()
+            self._kept_bytes = 0
+        messages, at = [], 0
+        while len(data) - at >= self._needed_bytes:
+            piece = data[at : at + self._needed_bytes]
+            at += len(piece)
+            if self._packed is None:
+                self._begin(piece)
+            else:
+                messages.append(self._finish(piece))
+        if at < len(data):
+            self._keep(data[at:])
         return messages
 
     def clear(self) -> None:
         """Drop what is held."""
-        self._buffer.clear()
+        self._pieces: list[bytes] = []
+        self._kept_bytes: int = 0
+        self._packed: int | None = None  # the first byte of the message that has begun
+        self._needed_bytes: int = PREFIX_BYTES
+
+    def _keep(self, data: bytes) -> None:
+        """Keep a piece; small ones are put together, as each costs some bytes besides."""
+        self._kept_bytes += len(data)
+        if self._pieces and len(self._pieces[-1]) < _SMALL_BYTES:
+            self._pieces[-1] += data
+        else:
+            self._pieces.append(data)
+
+    def _begin(self, prefix: bytes) -> None:
+        packed, length = PREFIX.unpack(prefix)
+        self._check(packed, length)
+        self._packed = packed
+        self._needed_bytes = length
+
+    def _finish(self, body: bytes) -> bytes:
+        packed = self._packed
+        self._packed = None
+        self._needed_bytes = PREFIX_BYTES
+        return unpack(body, self._encoding, self._most_bytes) if packed else body
 
     def _check(self, packed: int, length: int) -> None:
         if length > self._most_bytes:

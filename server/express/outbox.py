@@ -88,9 +88,14 @@ class Outbox:
         self._paused_at = 0.0
 
     def add(self, frame: bytes, payload: bytes | memoryview = b"") -> None:
-        """Send a frame with the next flush; what is large is given apart, and not copied."""
-        self.pieces += (frame, payload)
-        self._grow(len(frame) + len(payload))
+        """Send a frame with the next flush; a large payload is not copied, but written."""
+        self.pieces.append(frame)
+        if len(payload) >= _FLUSH_BYTES:
+            self._connection.flush()
+            self._connection.write(payload)
+        else:
+            self.pieces.append(payload)
+            self._grow(len(frame) + len(payload))
         self._connection.want_flush()
 
     def _grow(self, size: int) -> None:

@@ -49,6 +49,13 @@ class StreamTable:
             return self._connection.make_stream(stream_id, entry)
         return entry
 
+    def open_begun(self, stream_ids: list[int]) -> None:
+        """Make streams of those heads whose messages have not come at once."""
+        for stream_id in stream_ids:
+            if stream_id in self.entries:
+                self.find(stream_id)
+        stream_ids.clear()
+
     def keep(self, stream: Stream) -> None:
         """Keep a stream until it is forgotten."""
         self.entries[stream.id] = stream
