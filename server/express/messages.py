@@ -49,6 +49,13 @@ class MessageReader:
         self._most_bytes = most_bytes
         self.clear()
 
+    def clear(self) -> None:
+        """Drop what is held."""
+        self._pieces: list[bytes] = []
+        self._kept_bytes = 0
+        self._packed: int | None = None  # the first byte of the message that has begun
+        self._needed_bytes = PREFIX_BYTES
+
     @property
     def held_bytes(self) -> int:
         """How much of a message waits for the rest of it."""
@@ -78,13 +85,6 @@ class MessageReader:
         if at < len(data):
             self._keep(data[at:])
         return messages
-
-    def clear(self) -> None:
-        """Drop what is held."""
-        self._pieces: list[bytes] = []
-        self._kept_bytes: int = 0
-        self._packed: int | None = None  # the first byte of the message that has begun
-        self._needed_bytes: int = PREFIX_BYTES
 
     def _keep(self, data: bytes) -> None:
         """Keep a piece; small ones are put together, as each costs some bytes besides."""
