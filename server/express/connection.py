@@ -29,7 +29,7 @@ from server.express.frames import (
 )
 from server.express.header_blocks import HeaderBlocks
 from server.express.heads import RequestHead
-from server.express.inbox import Inbox
+from server.express.inbox import READ_AHEAD_BYTES, Inbox
 from server.express.messages import PREFIX, PREFIX_BYTES
 from server.express.outbox import Outbox
 from server.express.patience import Patience
@@ -134,12 +134,10 @@ class Connection(asyncio.Protocol):
         """Keep what came until everybody's has come, see `Turns`."""
         if self.closing.is_closed:
             return
-        inbox = self._inbox
-        inbox.add(data)
-        if not inbox.is_ripe:
+        if not self._inbox.add(data):
             self.heard_at = monotonic()
             return
-        if inbox.is_much:
+        if self._inbox.bytes > READ_AHEAD_BYTES:
             self.reading.pause("turn")  # or all of it is read before anybody else's
         self.server.turns.ask(self)
 
@@ -290,8 +288,9 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what is in the outbox."""
-        if data := self.outbox.take():
-            self.write(data)
+        data = self.outbox.take()
+        if data and not self.closing.is_closed:
+            self.transport.write(data)
 
     def write(self, data: bytes | memoryview) -> None:
         """Write what comes behind all that is written."""

@@ -10,7 +10,8 @@ from server.express.frames import (
     ConnectionFault,
 )
 
-_READ_AHEAD_BYTES = 1 << 16
+READ_AHEAD_BYTES = 1 << 16
+"""As much as should be read before it is taken apart."""
 
 
 class Inbox:
@@ -35,30 +36,22 @@ class Inbox:
         self._awaited_bytes = 0  # the size of a large frame that is not whole
         self._later: list[bytes] = []
 
-    def add(self, data: bytes) -> None:
-        """Take what came."""
-        self._later.append(data)
-        self.bytes += len(data)
-
-    @property
-    def is_ripe(self) -> bool:
-        """Whether there is anything to do: not before a large frame is whole."""
-        return self.bytes >= self._awaited_bytes
-
-    @property
-    def is_much(self) -> bool:
-        """Whether as much has come as should be read ahead."""
-        return self.bytes > _READ_AHEAD_BYTES
+    def add(self, data: bytes) -> bool:
+        """Take what came; tell whether there is anything to do: not before a frame is whole."""
+        if self.bytes:
+            self._later.append(data)
+            self.bytes += len(data)
+            return self.bytes >= self._awaited_bytes
+        self.data = data
+        self.bytes = len(data)
+        return True
 
     def join(self) -> bytes:
         """Put together all that has come; a large frame that comes in pieces is copied once."""
-        if later := self._later:
-            if self.bytes == len(later[0]):
-                self.data = later[0]
-            else:
-                self.data = b"".join((memoryview(self.data)[self.position :], *later))
+        if self._later:
+            self.data = b"".join((memoryview(self.data)[self.position :], *self._later))
             self.position = 0
-            later.clear()
+            self._later.clear()
         return self.data
 
     def finish(self, position: int) -> None:
@@ -68,21 +61,25 @@ class Inbox:
             ConnectionFault: The frame that comes next would be more than the server keeps.
         """
         self.bytes = left = len(self.data) - position
-        self.position = position
-        if not left:
+        if left:
+            self.position = position
+        else:
             self.data, self.position = b"", 0
-        awaited = self._find_awaited() if left >= HEADER_BYTES else 0
-        if awaited != self._awaited_bytes and not self._await(awaited):
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "held")
+        if left >= HEADER_BYTES or self._awaited_bytes:
+            self._look_ahead()
 
     def drop(self) -> None:
         """Give back what was accounted for; the connection is gone."""
         self._await(0)
 
-    def _find_awaited(self) -> int:
-        high, low, *_ = HEADER.unpack_from(self.data, self.position)
-        size: int = HEADER_BYTES + (high << 8 | low)
-        return size if size > max(self.bytes, LEAST_MAX_FRAME) else 0
+    def _look_ahead(self) -> None:
+        size = 0
+        if self.bytes >= HEADER_BYTES:
+            high, low, *_ = HEADER.unpack_from(self.data, self.position)
+            size = HEADER_BYTES + (high << 8 | low)
+        awaited = size if size > max(self.bytes, LEAST_MAX_FRAME) else 0
+        if awaited != self._awaited_bytes and not self._await(awaited):
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "held")
 
     def _await(self, size: int) -> bool:
         change, self._awaited_bytes = size - self._awaited_bytes, size

@@ -7,7 +7,7 @@ import pytest
 from server.express import frames
 from server.express.connection import Connection
 from server.express.messages import MessageReader, MessageRefused
-from tests.unit.express.peer import ASYNC, INLINE, Peer, data_frame
+from tests.unit.express.peer import ASYNC, INLINE, REQUEST, Peer, data_frame
 
 FRAME = 128 << 10
 BODY = bytes(range(256)) * 400
@@ -40,6 +40,8 @@ async def test_a_large_frame_in_pieces_is_answered(size: int) -> None:
     peer.send()
     answer = [payload for kind, _, _, payload in peer.read() if kind == frames.DATA]
     assert b"".join(answer) == MESSAGE
+    peer.call()
+    assert [payload for kind, _, _, payload in peer.read() if kind == frames.DATA] == [REQUEST]
 
 
 async def test_a_frame_that_is_not_whole_asks_for_no_turn() -> None:
