@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 Code = grpc.StatusCode
+_LONG_SECONDS = 1.0
+_SHORT_SECONDS = 0.001
 _CUT_SHORT = (Code.INTERNAL, "the request ends inside a message")
 
 
@@ -80,6 +82,17 @@ class Stream:
         self._timer: asyncio.TimerHandle | None = None
         if self.head.timeout is not None:
             self._timer = connection.loop.call_later(self.head.timeout, self._expire)
+
+    @property
+    def had_its_time(self) -> bool:
+        """Whether it has lasted: for long, or for half of the time that its caller gave it.
+
+        Who ends such a call does not evade the bound of calls at a time by that.
+        """
+        given = self.head.timeout
+        lasted = time.monotonic() - self.deadline + (given or 0.0)
+        enough = _LONG_SECONDS if given is None else min(given / 2, _LONG_SECONDS)
+        return lasted >= max(enough, _SHORT_SECONDS)
 
     # The request.
 
@@ -255,6 +268,7 @@ class Stream:
         """End the call because its time is up."""
         if not self.is_ended:
             self.is_cancelled = True
+            self.connection.patience.earned += 1  # a status is an answer
             self.refuse(Code.DEADLINE_EXCEEDED, "the deadline has passed")
 
     def _stop_task(self) -> None:

@@ -90,6 +90,11 @@ class StreamTable:
         else:
             self.entries.pop(stream_id, None)
 
+    def had_its_time(self, stream_id: int) -> bool:
+        """Tell whether a call is open that has lasted, see `Stream.had_its_time`."""
+        entry = self.entries.get(stream_id)
+        return isinstance(entry, Stream) and entry.had_its_time
+
     def was_reset(self, stream_id: int) -> bool:
         """Tell whether we ended a stream, of which more may be on its way."""
         return stream_id in self._resets
