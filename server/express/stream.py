@@ -41,6 +41,7 @@ class Stream:
         context: What the handler sees.
         unsent: What of the answer waits for the peer's windows.
         send_window: How much the peer takes on this stream.
+        receive_window: How much the peer may send on it.
         is_ended: Whether nothing more will be said on it.
         is_cancelled: Whether the peer or its deadline ended it.
         remote_done: Whether the request is complete.
@@ -67,7 +68,7 @@ class Stream:
         self.requests: deque[bytes] = deque()
         self._request_bytes = 0
         self._held_bytes = 0
-        self._receive_window = limits.stream_window_bytes
+        self.receive_window = limits.stream_window_bytes
         self.remote_done = False
         self.is_head_sent: bool = False
         self.is_ended = False
@@ -112,8 +113,8 @@ class Stream:
         Raises:
             StreamFault: The peer sent more than its window.
         """
-        self._receive_window -= flow_bytes
-        if self._receive_window < 0:
+        self.receive_window -= flow_bytes
+        if self.receive_window < 0:
             raise StreamFault(FLOW_CONTROL_ERROR, "stream-window")
         self.remote_done = is_last
         if self.is_ended:
@@ -176,10 +177,10 @@ class Stream:
         message that is not whole yet is, and has a bound of its own.
         """
         whole = self.connection.limits.stream_window_bytes
-        owed = whole - self._receive_window - self._request_bytes
+        owed = whole - self.receive_window - self._request_bytes
         if owed > whole // 2 and not self.remote_done:
             self.connection.outbox.open_window(self.id, owed)
-            self._receive_window += owed
+            self.receive_window += owed
 
     def _hold(self) -> None:
         """Account for what is kept of this stream.

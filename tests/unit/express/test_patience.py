@@ -106,3 +106,35 @@ async def test_a_call_that_expires_is_answered() -> None:
         ended.clear()
         peer.send(frames.pack_reset(stream_id, frames.CANCEL))
     assert not peer.server.refusals
+
+
+async def refuse_calls(peer: Peer, count: int) -> list[int]:
+    """Have calls ended by the server whose requests go on."""
+    opened = []
+    for _ in range(count):
+        stream_id, head = peer.open_call(STREAM)
+        peer.send(head, data_frame(stream_id, b"\x09" + bytes(4)))  # no message begins so
+        opened.append(stream_id)
+    await settle()
+    assert not peer.connection.table.entries
+    return opened
+
+
+async def test_what_was_sent_before_the_end_was_known_is_no_flood() -> None:
+    peer = Peer(patience=50, streams=400).greet()
+    opened = await refuse_calls(peer, 400)
+    for stream_id in opened:
+        peer.send(data_frame(stream_id, REQUEST) * 10)
+    assert not peer.server.refusals
+
+
+@pytest.mark.parametrize(("data", "borne"), [(b"", 49), (bytes(100), 49 + 49)])
+async def test_no_more_than_the_window_may_be_on_its_way(data: bytes, borne: int) -> None:
+    peer = Peer(patience=50, stream_window_bytes=5000).greet()
+    (stream_id,) = await refuse_calls(peer, 1)
+    peer.connection.patience.restore(50)
+    for _ in range(borne - 1):
+        peer.send(data_frame(stream_id, data))
+    assert not peer.server.refusals
+    peer.send(data_frame(stream_id, data) * 10)
+    assert peer.server.refusals == {"patience": 1}
