@@ -18,6 +18,7 @@ from server.express.context import Context, DoneCallback
 from server.express.frames import FLOW_CONTROL_ERROR, StreamFault
 from server.express.heads import RequestHead
 from server.express.messages import (
+    PREFIX_BYTES,
     MessageReader,
     MessageRefused,
     choose_encoding,
@@ -123,7 +124,7 @@ class Stream:
         try:
             arrived = self.reader.feed(data)
             self.requests += arrived
-            self._request_bytes += sum(map(len, arrived))
+            self._request_bytes += sum(map(len, arrived)) + PREFIX_BYTES * len(arrived)
             self._hold()
             self._refill()
             self._advance()
@@ -165,7 +166,7 @@ class Stream:
 
     def _take_request(self) -> bytes:
         data = self.requests.popleft()
-        self._request_bytes -= len(data)
+        self._request_bytes -= len(data) + PREFIX_BYTES
         self._hold()
         self._refill()
         return data
