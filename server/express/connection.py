@@ -175,6 +175,7 @@ class Connection(asyncio.Protocol):
         """Go on."""
         self.outbox.resume()
         self.reading.resume("peer")
+        self.server.note_quiet()
 
     # Frames.
 
