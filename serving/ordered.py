@@ -25,6 +25,7 @@ async def answer_in_order(
     due: asyncio.Queue[asyncio.Task[A] | None] = asyncio.Queue()  # bounded by the slots
     slots = asyncio.Semaphore(most_open)
     reader = asyncio.create_task(_read(requests, answer, due, slots))
+    task = None
     try:
         while task := await due.get():
             yield await task
@@ -32,6 +33,9 @@ async def answer_in_order(
         await reader  # raises what reading raised
     finally:
         await _cancel(reader, due)
+        # A task that failed holds its exception, and that this frame. In a ring, all requests at
+        # hand would stay until the garbage collector comes by.
+        del reader, task
 
 
 async def _read(

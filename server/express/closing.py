@@ -46,6 +46,8 @@ class Closing:
         peer has answered a ping, and so has read that it should go (RFC 9113, 6.8).
         """
         outbox = self._connection.outbox
+        # So that the socket says when it has taken all, see `is_done`.
+        self._connection.transport.set_write_buffer_limits(high=0)
         outbox.add(pack_goaway(STREAM_ID_MASK, NO_ERROR, "the server is stopping"))
         outbox.add(pack_frame(PING, 0, 0, _DRAINED))
 
@@ -54,6 +56,12 @@ class Closing:
         if payload == _DRAINED and not self.is_draining:
             self.is_draining = True
             self._say_goodbye(NO_ERROR, "the server is stopping")
+
+    def is_done(self) -> bool:
+        """Tell whether a drained connection has no call, and all of its answers are sent."""
+        connection = self._connection
+        connection.flush()
+        return not (connection.table.entries or connection.outbox.is_paused)
 
     def refuse(self, fault: ConnectionFault) -> None:
         """Tell the peer what it did, and close."""

@@ -179,6 +179,7 @@ class Connection(asyncio.Protocol):
         """Go on."""
         self.outbox.resume()
         self.reading.resume("peer")
+        self.server.note_quiet()
 
     # Frames.
 

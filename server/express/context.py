@@ -183,12 +183,16 @@ class Context:
         if outcome is None:
             return run()
         if isinstance(outcome, Exception):
-            raise outcome
+            try:
+                raise outcome
+            finally:
+                del outcome  # its traceback holds this frame: a ring
         return outcome
 
     def leave_stream(self, *, is_cancelled: bool) -> None:
         """Let go of a call that is over, so that what it held goes when its handler does."""
         self.is_over, self.is_cancelled, self.stream = True, is_cancelled, None
+        self.outcome = None  # if its task has not come to take it
 
     def _stream(self) -> "Stream":
         if self.is_over:

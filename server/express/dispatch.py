@@ -71,7 +71,7 @@ def _take_data(connection: "Connection", flags: int, stream_id: int, payload: by
     data = strip_padding(flags, payload)
     stream = connection.table.find(stream_id)
     if stream is None:
-        _take_stray(connection, stream_id)
+        _take_stray(connection, stream_id, len(payload) if data else 0)
         return
     if stream.remote_done:
         raise StreamFault(STREAM_CLOSED, "closed-stream")
@@ -81,12 +81,18 @@ def _take_data(connection: "Connection", flags: int, stream_id: int, payload: by
     stream.receive(data, len(payload), is_last=is_last)
 
 
-def _take_stray(connection: "Connection", stream_id: int) -> None:
-    """Take DATA of a stream that is not open: it may have been sent before our reset."""
-    if stream_id == 0 or stream_id > connection.table.last_id:
+def _take_stray(connection: "Connection", stream_id: int, size: int) -> None:
+    """Take DATA of a stream that is not open: it may have been sent before our reset.
+
+    So much may be on its way, in frames as small as messages are, as the stream's window took.
+    """
+    table = connection.table
+    if stream_id == 0 or stream_id > table.last_id:
         raise ConnectionFault(PROTOCOL_ERROR, "idle-stream")
-    connection.patience.spend(1)
-    if not connection.table.was_reset(stream_id):
+    was_reset = table.was_reset(stream_id)
+    if not (was_reset and size and table.take_rest(stream_id, size)):
+        connection.patience.spend(1)
+    if not was_reset:
         raise StreamFault(STREAM_CLOSED, "closed-stream")
 
 

@@ -31,7 +31,9 @@ def answer(connection: "Connection", stream_id: int, head: RequestHead, message:
             connection.spare_context = context  # nobody touched it
             return
     except Exception as error:  # noqa: BLE001 - is raised again inside of the interceptors
-        outcome = error
+        context.outcome = error  # and no variable, or it would hold itself by this frame
+        calls.start(_open(connection, stream_id, context), request)
+        return
     _settle(_open(connection, stream_id, context), request, outcome)
 
 
@@ -48,7 +50,9 @@ def call(stream: Stream, message: bytes) -> None:
     try:
         outcome = route.inline(request, stream.context)
     except Exception as error:  # noqa: BLE001 - the same
-        outcome = error
+        stream.context.outcome = error
+        calls.start(stream, request)
+        return
     _settle(stream, request, outcome)
 
 
@@ -63,7 +67,7 @@ def _open(connection: "Connection", stream_id: int, context: Context) -> Stream:
 
 def _settle(stream: Stream, request: Any, outcome: Any) -> None:
     """Send what a handler gave inline, or go on with it in a task."""
-    if isinstance(outcome, Exception) or isawaitable(outcome):
+    if isawaitable(outcome):
         stream.context.outcome = outcome
         calls.start(stream, request)
         return

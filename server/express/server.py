@@ -151,7 +151,7 @@ class ExpressServer:
             connection.closing.drain()
         try:
             async with asyncio.timeout(grace or 0):
-                while any(connection.table.entries for connection in self.connections):
+                while not all(c.closing.is_done() for c in self.connections):
                     self._quiet.clear()
                     await self._quiet.wait()
         except TimeoutError:
@@ -197,7 +197,7 @@ class ExpressServer:
         self._quiet.set()
 
     def note_quiet(self) -> None:
-        """Take note that a connection has no call any more."""
+        """Take note that a connection has no call, or nothing to send, any more."""
         self._quiet.set()
 
     def count_refusal(self, limit: str) -> None:

@@ -18,6 +18,7 @@ from server.express.context import Context, DoneCallback
 from server.express.frames import FLOW_CONTROL_ERROR, StreamFault
 from server.express.heads import RequestHead
 from server.express.messages import (
+    PREFIX_BYTES,
     MessageReader,
     MessageRefused,
     choose_encoding,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 Code = grpc.StatusCode
+_LONG_SECONDS = 1.0
+_SHORT_SECONDS = 0.001
 _CUT_SHORT = (Code.INTERNAL, "the request ends inside a message")
 
 
@@ -39,6 +42,7 @@ class Stream:
         context: What the handler sees.
         unsent: What of the answer waits for the peer's windows.
         send_window: How much the peer takes on this stream.
+        receive_window: How much the peer may send on it.
         is_ended: Whether nothing more will be said on it.
         is_cancelled: Whether the peer or its deadline ended it.
         remote_done: Whether the request is complete.
@@ -65,7 +69,7 @@ class Stream:
         self.requests: deque[bytes] = deque()
         self._request_bytes = 0
         self._held_bytes = 0
-        self._receive_window = limits.stream_window_bytes
+        self.receive_window = limits.stream_window_bytes
         self.remote_done = False
         self.is_head_sent: bool = False
         self.is_ended = False
@@ -80,6 +84,17 @@ class Stream:
         self._timer: asyncio.TimerHandle | None = None
         if self.head.timeout is not None:
             self._timer = connection.loop.call_later(self.head.timeout, self._expire)
+
+    @property
+    def had_its_time(self) -> bool:
+        """Whether it has lasted: for long, or for half of the time that its caller gave it.
+
+        Who ends such a call does not evade the bound of calls at a time by that.
+        """
+        given = self.head.timeout
+        lasted = time.monotonic() - self.deadline + (given or 0.0)
+        enough = _LONG_SECONDS if given is None else min(given / 2, _LONG_SECONDS)
+        return lasted >= max(enough, _SHORT_SECONDS)
 
     # The request.
 
@@ -99,8 +114,8 @@ class Stream:
         Raises:
             StreamFault: The peer sent more than its window.
         """
-        self._receive_window -= flow_bytes
-        if self._receive_window < 0:
+        self.receive_window -= flow_bytes
+        if self.receive_window < 0:
             raise StreamFault(FLOW_CONTROL_ERROR, "stream-window")
         self.remote_done = is_last
         if self.is_ended:
@@ -109,7 +124,7 @@ class Stream:
         try:
             arrived = self.reader.feed(data)
             self.requests += arrived
-            self._request_bytes += sum(map(len, arrived))
+            self._request_bytes += sum(map(len, arrived)) + PREFIX_BYTES * len(arrived)
             self._hold()
             self._refill()
             self._advance()
@@ -151,7 +166,7 @@ class Stream:
 
     def _take_request(self) -> bytes:
         data = self.requests.popleft()
-        self._request_bytes -= len(data)
+        self._request_bytes -= len(data) + PREFIX_BYTES
         self._hold()
         self._refill()
         return data
@@ -163,10 +178,10 @@ class Stream:
         message that is not whole yet is, and has a bound of its own.
         """
         whole = self.connection.limits.stream_window_bytes
-        owed = whole - self._receive_window - self._request_bytes
+        owed = whole - self.receive_window - self._request_bytes
         if owed > whole // 2 and not self.remote_done:
             self.connection.outbox.open_window(self.id, owed)
-            self._receive_window += owed
+            self.receive_window += owed
 
     def _hold(self) -> None:
         """Account for what is kept of this stream.
@@ -255,6 +270,7 @@ class Stream:
         """End the call because its time is up."""
         if not self.is_ended:
             self.is_cancelled = True
+            self.connection.patience.earned += 1  # a status is an answer
             self.refuse(Code.DEADLINE_EXCEEDED, "the deadline has passed")
 
     def _stop_task(self) -> None:

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from server.express.frames import CANCEL, NO_ERROR, pack_reset
+from server.express.frames import CANCEL, NO_ERROR, STREAM_CLOSED, pack_reset
 from server.express.heads import RequestHead
 from server.express.stream import Stream
 
 if TYPE_CHECKING:
     from server.express.connection import Connection
 
-_MOST_RESETS_KNOWN = 256
 _DROPPED_AT_ONCE = 4
 
 
@@ -28,15 +27,17 @@ class StreamTable:
         last_id: The highest id that the peer has used.
     """
 
-    __slots__ = ("_connection", "_resets", "_server", "entries", "last_id")
+    __slots__ = ("_connection", "_most_resets", "_resets", "_server", "entries", "last_id")
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._server = connection.server
         self.entries: dict[int, RequestHead | Stream] = {}
         self.last_id = 0
-        # Streams that we ended, of which more may be on its way.
-        self._resets: OrderedDict[int, None] = OrderedDict()
+        # Streams that we ended, of which more may be on its way, and how many bytes of each. The
+        # peer opens no more than so many until it has read that some have ended.
+        self._resets: OrderedDict[int, int] = OrderedDict()
+        self._most_resets = connection.limits.streams
 
     def streams(self) -> list[Stream]:
         """List the streams; a head whose message is awaited is none yet."""
@@ -72,7 +73,7 @@ class StreamTable:
         if not stream.is_cancelled:
             self._connection.patience.earned += 1
         if not stream.remote_done:
-            self._remember(stream.id)
+            self._remember(stream.id, stream.receive_window)
             self._connection.outbox.add(pack_reset(stream.id, NO_ERROR))
         if not self.entries:
             self._connection.note_quiet()
@@ -85,8 +86,13 @@ class StreamTable:
 
     def reset(self, stream_id: int, code: int = CANCEL) -> None:
         """End a stream without a status."""
+        entry = self.entries.get(stream_id)
+        window = self._connection.limits.stream_window_bytes
+        if isinstance(entry, Stream):
+            window = entry.receive_window
         self.take_reset(stream_id)
-        self._remember(stream_id)
+        # Whoever sends on a stream that is closed knew that.
+        self._remember(stream_id, 0 if code == STREAM_CLOSED else window)
         self._connection.outbox.add(pack_reset(stream_id, code))
 
     def take_reset(self, stream_id: int) -> None:
@@ -97,9 +103,20 @@ class StreamTable:
         else:
             self.entries.pop(stream_id, None)
 
+    def had_its_time(self, stream_id: int) -> bool:
+        """Tell whether a call is open that has lasted, see `Stream.had_its_time`."""
+        entry = self.entries.get(stream_id)
+        return isinstance(entry, Stream) and entry.had_its_time
+
     def was_reset(self, stream_id: int) -> bool:
         """Tell whether we ended a stream, of which more may be on its way."""
         return stream_id in self._resets
+
+    def take_rest(self, stream_id: int, size: int) -> bool:
+        """Take note of bytes of a stream that we ended; tell whether its window had them."""
+        left = self._resets[stream_id] - size
+        self._resets[stream_id] = max(left, 0)
+        return left >= 0
 
     def drop_all(self) -> None:
         """End every stream, some at a time: the connection is gone, but others are there."""
@@ -116,7 +133,7 @@ class StreamTable:
             if stream := self.find(stream_id):
                 stream.refuse(code, text)
 
-    def _remember(self, stream_id: int) -> None:
-        self._resets[stream_id] = None
-        if len(self._resets) > _MOST_RESETS_KNOWN:
+    def _remember(self, stream_id: int, window_bytes: int) -> None:
+        self._resets[stream_id] = window_bytes
+        if len(self._resets) > self._most_resets:
             self._resets.popitem(last=False)

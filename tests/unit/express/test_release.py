@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
 
 from server.express import frames
@@ -72,6 +73,48 @@ async def test_a_call_in_a_task_goes_when_it_is_over(end: Any) -> None:
     assert handler.held
     assert handler.held() is None
     assert stream() is None
+
+
+class Failure:
+    """Fails at once, with something in its hands."""
+
+    def __init__(self) -> None:
+        self.held: list[weakref.ref[Held]] = []
+
+    def answer(self, _: bytes, __: Any) -> bytes:
+        held = Held()
+        self.held.append(weakref.ref(held))
+        raise ValueError
+
+    def is_gone(self) -> bool:
+        return [held() for held in self.held] == [None]
+
+
+def refuse_always(failure: Failure) -> Peer:
+    peer = Peer().greet()
+    handler = grpc.unary_unary_rpc_method_handler(failure.answer)
+    peer.server.add_registered_method_handlers("t.T", {"Fail": handler})
+    return peer
+
+
+@pytest.mark.parametrize("first_bytes", [0, 3])
+async def test_a_call_that_fails_at_once_goes(first_bytes: int) -> None:
+    peer = refuse_always(failure := Failure())
+    stream_id, head = peer.open_call("/t.T/Fail")
+    first, rest = REQUEST[:first_bytes], REQUEST[first_bytes:]
+    pieces = [data_frame(stream_id, first)] if first else []
+    peer.send(head, *pieces, data_frame(stream_id, rest, is_last=True))
+    await settle()
+    assert failure.is_gone()
+
+
+async def test_a_call_that_failed_and_is_not_wanted_any_more_goes() -> None:
+    peer = refuse_always(failure := Failure())
+    stream_id, head = peer.open_call("/t.T/Fail")
+    request = data_frame(stream_id, REQUEST, is_last=True)
+    peer.send(head, request, frames.pack_reset(stream_id, frames.CANCEL))
+    await settle()
+    assert failure.is_gone()
 
 
 async def test_a_context_still_tells_how_its_call_ended() -> None:

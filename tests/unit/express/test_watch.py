@@ -204,3 +204,26 @@ async def test_calls_that_outlast_the_grace_are_ended(grace: float | None) -> No
     await stopping
     assert "closed" in peer.wire.state
     assert any(b"the server is stopping" in payload for *_, payload in peer.read())
+
+
+async def test_answers_that_are_still_being_fetched_have_the_grace() -> None:
+    peer = Peer().greet()
+    stream_id, head = peer.open_call(STREAM)
+    peer.send(head)
+    stopping = asyncio.create_task(peer.server.stop(60))
+    await asyncio.sleep(0)  # for the server to begin to stop
+    assert peer.wire.most_kept == 0  # so the socket says when it has taken all
+    peer.send(data_frame(stream_id, REQUEST))
+    await asyncio.sleep(0)  # for the answer
+    peer.connection.pause_writing()
+    peer.send(frames.pack_reset(stream_id, frames.CANCEL))
+    assert not peer.connection.table.entries
+    for _ in range(10):
+        await asyncio.sleep(0)  # a turn of the loop
+    assert "closed" not in peer.wire.state
+    peer.connection.resume_writing()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert "closed" in peer.wire.state
+    peer.connection.connection_lost(None)
+    await stopping

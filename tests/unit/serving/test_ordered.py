@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -99,3 +101,26 @@ async def test_closing_ends_what_is_under_way() -> None:
     await asyncio.sleep(0)
     await answers.aclose()
     assert ended == [1, 2]
+
+
+async def test_a_request_whose_answer_failed_goes_without_the_garbage_collector() -> None:
+    class Request:
+        """Something that can be referred to weakly."""
+
+    made: list[weakref.ref[Request]] = []
+
+    async def requests() -> AsyncIterator[Request]:
+        request = Request()
+        made.append(weakref.ref(request))
+        yield request
+
+    async def answer(request: Request) -> int:
+        raise ValueError(type(request))
+
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="Request"):
+            await anext(answer_in_order(requests(), answer, 2))
+        assert [request() for request in made] == [None]
+    finally:
+        gc.enable()
