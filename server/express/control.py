@@ -200,7 +200,7 @@ def _take_reset(connection: "Connection", flags: int, stream_id: int, payload: b
     if len(payload) != _NUMBER_BYTES:
         raise ConnectionFault(FRAME_SIZE_ERROR, "reset")
     _check_used(connection, stream_id)
-    if not connection.table.had_its_time(stream_id):
+    if not connection.table.bears_reset(stream_id):
         connection.patience.spend(1)
     connection.table.take_reset(stream_id)
 

@@ -68,20 +68,21 @@ def take_frame(
 
 def _take_data(connection: "Connection", flags: int, stream_id: int, payload: bytes) -> None:
     connection.unacknowledged_bytes += len(payload)
-    data = strip_padding(flags, payload)
+    data, is_last = strip_padding(flags, payload), bool(flags & END_STREAM)
+    if not data and not is_last:
+        connection.patience.spend(1)
     stream = connection.table.find(stream_id)
     if stream is None:
-        _take_stray(connection, stream_id, len(payload) if data else 0)
+        _take_stray(connection, stream_id, len(payload), is_last=is_last)
         return
     if stream.remote_done:
         raise StreamFault(STREAM_CLOSED, "closed-stream")
-    is_last = bool(flags & END_STREAM)
-    if not data and not is_last:
-        connection.patience.spend(1)
     stream.receive(data, len(payload), is_last=is_last)
 
 
-def _take_stray(connection: "Connection", stream_id: int, size: int) -> None:
+def _take_stray(
+    connection: "Connection", stream_id: int, flow_bytes: int, *, is_last: bool
+) -> None:
     """Take DATA of a stream that is not open: it may have been sent before our reset.
 
     So much may be on its way, in frames as small as messages are, as the stream's window took.
@@ -89,10 +90,9 @@ def _take_stray(connection: "Connection", stream_id: int, size: int) -> None:
     table = connection.table
     if stream_id == 0 or stream_id > table.last_id:
         raise ConnectionFault(PROTOCOL_ERROR, "idle-stream")
-    was_reset = table.was_reset(stream_id)
-    if not (was_reset and size and table.take_rest(stream_id, size)):
+    if not table.take_rest(stream_id, flow_bytes, is_last=is_last):
         connection.patience.spend(1)
-    if not was_reset:
+    if not table.was_reset(stream_id):
         raise StreamFault(STREAM_CLOSED, "closed-stream")
 
 

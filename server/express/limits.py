@@ -24,7 +24,8 @@ class Limits:
         handshake_seconds: Until the first frame of a connection has come.
         request_seconds: For the rest of a request of one message, and of a frame, when
             nothing more of it comes.
-        stall_seconds: For a peer to fetch any of what waits for it.
+        stall_seconds: For a peer to fetch any of what waits for it, on a stream or, where
+            the streams of a connection wait for each other, on the connection.
         keepalive_seconds: Of silence, after which a peer is asked for a sign of life.
         keepalive_timeout_seconds: For that sign.
         idle_seconds: Without any call, after which a connection is told to go.

@@ -57,6 +57,7 @@ class Outbox:
         is_paused: Whether the socket takes no more.
         resumed: Is set while it does.
         pieces_bytes: How much goes out with the next flush.
+        moved_at: When the windows last took anything of what waited for them.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Outbox:
         "blocked",
         "first_window",
         "is_paused",
+        "moved_at",
         "pieces",
         "pieces_bytes",
         "resumed",
@@ -85,7 +87,7 @@ class Outbox:
         self.resumed.set()
         self.is_paused = False
         self.pieces_bytes = 0
-        self._paused_at = 0.0
+        self._paused_at = self.moved_at = 0.0
 
     def add(self, frame: bytes, payload: bytes | memoryview = b"") -> None:
         """Send a frame with the next flush; a large payload is not copied, but written."""
@@ -179,6 +181,7 @@ class Outbox:
             self.blocked.pop(stream.id, None)
         if moved:
             stream.note_sent()
+            self.moved_at = stream.moved_at
         if stream.closing and not unsent:
             self._send_tail(stream)
 

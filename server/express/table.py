@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 _DROPPED_AT_ONCE = 4
+_NOTHING = -1
 
 
 class StreamTable:
@@ -92,7 +93,7 @@ class StreamTable:
             window = entry.receive_window
         self.take_reset(stream_id)
         # Whoever sends on a stream that is closed knew that.
-        self._remember(stream_id, 0 if code == STREAM_CLOSED else window)
+        self._remember(stream_id, _NOTHING if code == STREAM_CLOSED else window)
         self._connection.outbox.add(pack_reset(stream_id, code))
 
     def take_reset(self, stream_id: int) -> None:
@@ -103,19 +104,26 @@ class StreamTable:
         else:
             self.entries.pop(stream_id, None)
 
-    def had_its_time(self, stream_id: int) -> bool:
-        """Tell whether a call is open that has lasted, see `Stream.had_its_time`."""
+    def bears_reset(self, stream_id: int) -> bool:
+        """Tell whether a call may be reset at will: it has lasted, or we ended it before."""
         entry = self.entries.get(stream_id)
+        if entry is None:
+            return self.take_rest(stream_id, 0, is_last=True)
         return isinstance(entry, Stream) and entry.had_its_time
 
     def was_reset(self, stream_id: int) -> bool:
         """Tell whether we ended a stream, of which more may be on its way."""
         return stream_id in self._resets
 
-    def take_rest(self, stream_id: int, size: int) -> bool:
-        """Take note of bytes of a stream that we ended; tell whether its window had them."""
-        left = self._resets[stream_id] - size
-        self._resets[stream_id] = max(left, 0)
+    def take_rest(self, stream_id: int, size: int, *, is_last: bool) -> bool:
+        """Take note of bytes of a stream that we ended, or of the peer's end of it.
+
+        Returns:
+            Whether that may have been on its way: the window had room, and it had no end yet.
+        """
+        left = self._resets.get(stream_id, _NOTHING) - size
+        if stream_id in self._resets:
+            self._resets[stream_id] = _NOTHING if is_last else max(left, _NOTHING)
         return left >= 0
 
     def drop_all(self) -> None:

@@ -11,6 +11,7 @@ from server.express.frames import CANCEL, NO_ERROR, PING, SETTINGS_TIMEOUT, pack
 if TYPE_CHECKING:
     from server.express.connection import Connection
     from server.express.server import ExpressServer
+    from server.express.stream import Stream
 
 _LOOK_SECONDS = 1.0
 _ALIVE = b"alive?\0\0"
@@ -58,6 +59,14 @@ def _end_stale_calls(connection: "Connection", now: float) -> None:
             stream.refuse(
                 grpc.StatusCode.DEADLINE_EXCEEDED, "the rest of the request did not come in time"
             )
-        elif stream.unsent and since > connection.limits.stall_seconds:
+        elif stream.unsent and _is_stalled(stream, now):
             connection.server.count_refusal("stall")
             connection.table.reset(stream.id, CANCEL)
+
+
+def _is_stalled(stream: "Stream", now: float) -> bool:
+    """Tell whether its caller fetches nothing of an answer; others may have to go before it."""
+    connection, moved_at = stream.connection, stream.moved_at
+    if stream.send_window > 0:  # so it is the connection that takes no more
+        moved_at = max(moved_at, connection.outbox.moved_at)
+    return now - moved_at > connection.limits.stall_seconds

@@ -1,6 +1,7 @@
 """Frames that do no work are borne beside work, and only so many without it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -137,4 +138,17 @@ async def test_no_more_than_the_window_may_be_on_its_way(data: bytes, borne: int
         peer.send(data_frame(stream_id, data))
     assert not peer.server.refusals
     peer.send(data_frame(stream_id, data) * 10)
+    assert peer.server.refusals == {"patience": 1}
+
+
+@pytest.mark.parametrize(
+    "end", [lambda id_: data_frame(id_, b"", is_last=True), lambda id_: frames.pack_reset(id_, 8)]
+)
+async def test_a_refused_call_may_be_ended_once(end: Callable[[int], bytes]) -> None:
+    peer = Peer(patience=50).greet()
+    for _ in range(MESSAGES):
+        stream_id, head = peer.open_call("/t.T/Unknown")
+        peer.send(head, data_frame(stream_id, REQUEST), end(stream_id))
+    assert not peer.server.refusals
+    peer.send(end(stream_id) * 60)
     assert peer.server.refusals == {"patience": 1}

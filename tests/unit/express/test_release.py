@@ -92,7 +92,7 @@ class Failure:
 
 def refuse_always(failure: Failure) -> Peer:
     peer = Peer().greet()
-    handler = grpc.unary_unary_rpc_method_handler(failure.answer)
+    handler: Any = grpc.unary_unary_rpc_method_handler(failure.answer)
     peer.server.add_registered_method_handlers("t.T", {"Fail": handler})
     return peer
 

@@ -227,3 +227,22 @@ async def test_answers_that_are_still_being_fetched_have_the_grace() -> None:
     assert "closed" in peer.wire.state
     peer.connection.connection_lost(None)
     await stopping
+
+
+async def test_answers_that_wait_for_others_of_their_connection_are_kept() -> None:
+    async def answer(_: bytes, __: Any) -> bytes:
+        return bytes(100_000)  # more than the connection takes
+
+    peer = Peer(answer).greet()
+    peer.send(frames.pack_settings({frames.INITIAL_WINDOW_SIZE: 1 << 20}))
+    for _ in range(2):
+        peer.call(ASYNC)
+    await asyncio.sleep(0)  # for the handlers
+    age_streams(peer, LIMITS.stall_seconds + 1)
+    peer.send(frames.pack_window_update(0, 1000))  # the first takes it all
+    pass_time(peer, 0)
+    assert len(peer.connection.table.streams()) == 2
+    age_streams(peer, LIMITS.stall_seconds + 1)
+    peer.connection.outbox.moved_at -= LIMITS.stall_seconds + 1
+    pass_time(peer, 0)
+    assert not peer.connection.table.entries

@@ -38,7 +38,7 @@ def widened(peer: Peer, stream_id: int) -> int:
 async def test_messages_that_nobody_reads_use_up_the_window(size: int) -> None:
     reader = Reader()
     peer = Peer(stream_window_bytes=WINDOW_BYTES).greet()
-    handler = grpc.stream_unary_rpc_method_handler(reader.answer)
+    handler: Any = grpc.stream_unary_rpc_method_handler(reader.answer)
     peer.server.add_registered_method_handlers("t.T", {"Read": handler})
     stream_id, head = peer.open_call("/t.T/Read")
     message = b"\0" + size.to_bytes(4) + bytes(size)
