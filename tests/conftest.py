@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import URL, create_engine, text
 
@@ -16,6 +17,9 @@ from server.embedded_postgres import EmbeddedPostgres, PostgresSettings
 from server.settings import child_environment, prepare_process
 
 prepare_process()
+# How long an example takes is no property of it.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TEMPLATE = "template_of_tests"
 

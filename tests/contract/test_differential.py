@@ -61,7 +61,7 @@ def without_faults(reference: Outcome, own: Outcome) -> tuple[Outcome, Outcome]:
     return reference, own
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     method=st.sampled_from(UNARY + STREAMS),
     played=st.lists(steps(), max_size=6),

@@ -114,7 +114,7 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     return (data[begin:end] for begin, end in pairwise(edges))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(min_value=0, max_value=1 << 20), max_size=200))
 def test_bytes_may_come_in_any_pieces(
     address: str, wanted: dict[int, Answer], cuts: list[int]
@@ -146,7 +146,7 @@ def test_bytes_may_be_cut_anywhere(address: str) -> None:
             assert wire.answer(1).data == frames.message(b"xyz")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(connections())
 def test_no_bytes_break_the_server(sent: list[bytes]) -> None:
     asyncio.run(feed(sent))

@@ -257,9 +257,7 @@ async def mixed(
     return servicer
 
 
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(message=spoilt())
 async def test_whatever_comes_is_answered_or_refused(
     mixed: InferenceServicer, message: pb.ModelInferRequest

@@ -67,7 +67,7 @@ async def serve(store: Store, reconciler: Reconciler, batching: Batching | None)
     return reconciler.view.routes["m"][""]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(calls=st.lists(st.tuples(ROWS, OUTPUTS), min_size=1, max_size=12))
 def test_answers_are_those_of_lonely_requests(
     calls: list[tuple[list[tuple[float, int, str]], tuple[str, ...]]],

@@ -227,7 +227,7 @@ def _frames(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame({name: column() for name in names}, strict=False)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_frames(), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, frame: pl.DataFrame, delimiter: str, end: str

@@ -98,7 +98,7 @@ TEXTS = st.text(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12, derandomize=True)
 @given(
     training=st.lists(TEXTS, min_size=4, max_size=12),
     asked=st.lists(TEXTS, min_size=1, max_size=40),

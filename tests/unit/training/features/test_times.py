@@ -70,7 +70,7 @@ OFFSETS = st.integers(-56, 56).map(lambda quarters: timezone(timedelta(minutes=1
 MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=OFFSETS)  # noqa: DTZ001  bounds are naive
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=60), separator=st.sampled_from(["T", " "]))
 def test_any_moment_is_read_as_python_reads_it(
     graph: FeatureGraph, moments: list[datetime], separator: str
@@ -84,7 +84,7 @@ LIKE_TIMES = st.from_regex(
 )
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, derandomize=True)
 @given(texts=st.lists(LIKE_TIMES, min_size=1, max_size=60))
 def test_what_looks_like_a_time_is_one_on_both_sides_or_on_none(
     graph: FeatureGraph, texts: list[str]
