@@ -198,7 +198,8 @@ def _take_reset(connection: "Connection", flags: int, stream_id: int, payload: b
     if len(payload) != _NUMBER_BYTES:
         raise ConnectionFault(FRAME_SIZE_ERROR, "reset")
     _check_used(connection, stream_id)
-    connection.patience.spend(1)
+    if not connection.table.is_reset_in_good_faith(stream_id):
+        connection.patience.spend(1)
     connection.table.take_reset(stream_id)
 
 

@@ -55,7 +55,7 @@ def _take_data(connection: "Connection", flags: int, stream_id: int, payload: by
     data = strip_padding(flags, payload)
     stream = connection.table.find(stream_id)
     if stream is None:
-        _take_stray(connection, stream_id)
+        _take_stray(connection, stream_id, len(payload), is_last=bool(flags & END_STREAM))
         return
     if stream.remote_done:
         raise StreamFault(STREAM_CLOSED, "closed-stream")
@@ -65,10 +65,17 @@ def _take_data(connection: "Connection", flags: int, stream_id: int, payload: by
     stream.receive(data, len(payload), is_last=is_last)
 
 
-def _take_stray(connection: "Connection", stream_id: int) -> None:
-    """Take DATA of a stream that is not open: it may have been sent before our reset."""
+def _take_stray(connection: "Connection", stream_id: int, size: int, *, is_last: bool) -> None:
+    """Take DATA of a stream that is not open.
+
+    What was sent before our reset came is nobody's fault, and may be a window full of small
+    messages: behind a proxy, all its clients would pay for a call that ended early. nghttp2
+    and grpc-go drop it without counting, too.
+    """
     if stream_id == 0 or stream_id > connection.table.last_id:
         raise ConnectionFault(PROTOCOL_ERROR, "idle-stream")
+    if connection.table.take_stray(stream_id, size, is_last=is_last):
+        return
     connection.patience.spend(1)
     if not connection.table.was_reset(stream_id):
         raise StreamFault(STREAM_CLOSED, "closed-stream")

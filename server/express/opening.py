@@ -8,7 +8,6 @@ from server.express import calls
 from server.express.context import Context
 from server.express.frames import (
     END_STREAM,
-    NO_ERROR,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     STREAM_CLOSED,
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 Code = grpc.StatusCode
-_LARGE_COST = 10
 
 
 def begin_stream(connection: "Connection", stream_id: int, flags: int, block: bytes) -> None:
@@ -47,7 +45,7 @@ def begin_stream(connection: "Connection", stream_id: int, flags: int, block: by
         return
     if head is None:
         # A short block of many references to a long field is work for nothing.
-        connection.patience.spend(_LARGE_COST * connection.blocks.excess)
+        connection.patience.spend(connection.blocks.growth)
         _refuse(
             connection, stream_id, (Code.RESOURCE_EXHAUSTED, _too_large(connection)), ended=ended
         )
@@ -117,7 +115,7 @@ def _refuse(
 def _close(connection: "Connection", stream_id: int, *, ended: bool) -> None:
     """Have nothing more sent of a request that is answered already."""
     if not ended:
-        connection.table.reset(stream_id, NO_ERROR)
+        connection.table.turn_away(stream_id)
 
 
 def _too_large(connection: "Connection") -> str:

@@ -39,9 +39,11 @@ class Stream:
         context: What the handler sees.
         unsent: What of the answer waits for the peer's windows.
         send_window: How much the peer takes on this stream.
+        receive_window: How much the peer may send on it.
         is_ended: Whether nothing more will be said on it.
         is_cancelled: Whether the peer or its deadline ended it.
         remote_done: Whether the request is complete.
+        begun_at: When the call began, in seconds of the monotonic clock.
         moved_at: When the last of the request came, or the answer last moved.
     """
 
@@ -59,13 +61,13 @@ class Stream:
         context.stream = self
         self.head: RequestHead = context.head
         limits = connection.limits
-        self.moved_at = time.monotonic()
+        self.begun_at = self.moved_at = time.monotonic()
         self.deadline = self.moved_at + (self.head.timeout or 0.0)
         self.reader = MessageReader(self.head.shape.encoding, limits.message_bytes)
         self.requests: deque[bytes] = deque()
         self._request_bytes = 0
         self._held_bytes = 0
-        self._receive_window = limits.stream_window_bytes
+        self.receive_window = limits.stream_window_bytes
         self.remote_done = False
         self.is_head_sent: bool = False
         self.is_ended = False
@@ -99,8 +101,8 @@ class Stream:
         Raises:
             StreamFault: The peer sent more than its window.
         """
-        self._receive_window -= flow_bytes
-        if self._receive_window < 0:
+        self.receive_window -= flow_bytes
+        if self.receive_window < 0:
             raise StreamFault(FLOW_CONTROL_ERROR, "stream-window")
         self.remote_done = is_last
         if self.is_ended:
@@ -163,10 +165,10 @@ class Stream:
         message that is not whole yet is, and has a bound of its own.
         """
         whole = self.connection.limits.stream_window_bytes
-        owed = whole - self._receive_window - self._request_bytes
+        owed = whole - self.receive_window - self._request_bytes
         if owed > whole // 2 and not self.remote_done:
             self.connection.outbox.open_window(self.id, owed)
-            self._receive_window += owed
+            self.receive_window += owed
 
     def _hold(self) -> None:
         """Account for what is kept of this stream.
