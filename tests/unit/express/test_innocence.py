@@ -60,14 +60,14 @@ async def test_more_than_the_window_is_a_flood() -> None:
 
 @pytest.mark.parametrize("after", ["empty", "end", "reset"])
 async def test_a_call_that_ended_excuses_each_end_once(after: str) -> None:
-    frame = {
-        "empty": lambda stream_id: data_frame(stream_id, b""),
-        "end": end_frame,
-        "reset": lambda stream_id: frames.pack_reset(stream_id, frames.CANCEL),
-    }[after]
     peer = Peer(patience=50).greet()
     stream_id, head = peer.open_call(UNKNOWN)
-    peer.send(head, frame(stream_id) * 52)
+    frame = {
+        "empty": data_frame(stream_id, b""),
+        "end": end_frame(stream_id),
+        "reset": frames.pack_reset(stream_id, frames.CANCEL),
+    }[after]
+    peer.send(head, frame * 52)
     assert peer.server.refusals == {"patience": 1}
 
 
