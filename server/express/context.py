@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
@@ -192,7 +193,9 @@ class Context:
     def leave_stream(self, *, is_cancelled: bool) -> None:
         """Let go of a call that is over, so that what it held goes when its handler does."""
         self.is_over, self.is_cancelled, self.stream = True, is_cancelled, None
-        self.outcome = None  # if its task has not come to take it
+        if iscoroutine(self.outcome):  # its task has not come to take it
+            self.outcome.close()
+        self.outcome = None
 
     def _stream(self) -> "Stream":
         if self.is_over:

@@ -18,6 +18,7 @@ from server.express.frames import (
     StreamFault,
     strip_padding,
 )
+from server.express.hpack import BOMB
 from server.express.limits import Limits
 from server.express.opening import begin_stream
 
@@ -35,7 +36,7 @@ def check_size(limits: Limits, kind: int, size: int) -> None:
     """
     if size > limits.frame_bytes or kind == SETTINGS:
         raise ConnectionFault(FRAME_SIZE_ERROR, "frame-size")
-    if kind in (HEADERS, CONTINUATION) and size > limits.header_bytes:
+    if kind in (HEADERS, CONTINUATION) and size > limits.header_bytes * BOMB:
         raise ConnectionFault(ENHANCE_YOUR_CALM, "header-list")
 
 

@@ -7,7 +7,7 @@ from server.express.frames import (
     ConnectionFault,
 )
 from server.express.heads import RequestHead, Shape, check_order, split_fields
-from server.express.hpack import Decoder, Field, HpackBomb, HpackInvalid
+from server.express.hpack import BOMB, Decoder, Field, HpackBomb, HpackInvalid
 from server.express.routes import Routes
 
 _MOST_KNOWN = 64
@@ -22,7 +22,8 @@ class HeaderBlocks:
 
     Args:
         routes: What heads are looked up in, once for equal blocks.
-        most_bytes: The largest header list, and the largest encoded block.
+        most_bytes: The largest header list. A larger one is refused, one that is many times
+            larger ends the connection.
 
     Attributes:
         known: Heads by their blocks.
@@ -31,6 +32,7 @@ class HeaderBlocks:
     """
 
     __slots__ = (
+        "_block_bytes",
         "_decoder",
         "_most_bytes",
         "_pieces",
@@ -50,6 +52,7 @@ class HeaderBlocks:
         self.open_stream = 0
         self.open_flags = 0
         self._pieces: list[bytes] = []
+        self._block_bytes = 1
 
     def begin(self, stream_id: int, flags: int, piece: bytes) -> None:
         """Take the beginning of a block that goes on."""
@@ -65,7 +68,7 @@ class HeaderBlocks:
         if stream_id != self.open_stream or not self.open_stream:
             raise ConnectionFault(PROTOCOL_ERROR, "continuation")
         self._pieces.append(piece)
-        too_long = sum(map(len, self._pieces)) > self._most_bytes
+        too_long = sum(map(len, self._pieces)) > self._most_bytes * BOMB
         if too_long or len(self._pieces) > _MOST_CONTINUATIONS:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "continuation")
 
@@ -97,9 +100,10 @@ class HeaderBlocks:
         return head
 
     @property
-    def excess(self) -> int:
-        """How many times the allowed size the last header list had."""
-        return self._decoder.list_bytes // self._most_bytes
+    def burden(self) -> int:
+        """What it cost to refuse the last header list: its KiB, or how many times it grew."""
+        grew = self._decoder.list_bytes // self._block_bytes
+        return max(grew, self._block_bytes >> 10)
 
     def forget_heads(self) -> None:
         """Look heads up anew: other methods are answered now, or by other handlers."""
@@ -124,6 +128,7 @@ class HeaderBlocks:
         Raises:
             ConnectionFault: It can't be decoded, or is a bomb.
         """
+        self._block_bytes = len(block)
         try:
             return self._decoder.decode(block, self._most_bytes)
         except HpackInvalid as error:

@@ -15,7 +15,8 @@ class Limits:
         calls: Calls at a time that are not answered at once, on all connections.
         frame_bytes: A frame, 16 KiB at least; the peer is told. A large one is cheap to take, and
             kept until it is whole.
-        header_bytes: A header list, as RFC 9113 6.5.2 counts it; also of an encoded block.
+        header_bytes: A header list, as RFC 9113 6.5.2 counts it. A call whose list is larger
+            is refused; one several times larger ends the connection.
         held_bytes: What is kept of half-received messages and of answers that their
             callers don't fetch, on all connections.
         connection_held_bytes: The same on one connection.

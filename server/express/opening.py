@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from server.express.connection import Connection
 
 Code = grpc.StatusCode
-_LARGE_COST = 10
 
 
 def begin_stream(connection: "Connection", stream_id: int, flags: int, block: bytes) -> None:
@@ -46,8 +45,8 @@ def begin_stream(connection: "Connection", stream_id: int, flags: int, block: by
         connection.await_message(stream_id, head)
         return
     if head is None:
-        # A short block of many references to a long field is work for nothing.
-        connection.patience.spend(_LARGE_COST * connection.blocks.excess)
+        # A long block takes long to decode; a short one may be many references to a long field.
+        connection.patience.spend(connection.blocks.burden)
         _refuse(
             connection, stream_id, (Code.RESOURCE_EXHAUSTED, _too_large(connection)), ended=ended
         )

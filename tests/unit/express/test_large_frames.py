@@ -72,7 +72,7 @@ async def test_large_frames_that_have_begun_are_accounted_for() -> None:
 
 @pytest.mark.parametrize("kind", [frames.HEADERS, frames.CONTINUATION])
 async def test_headers_are_no_larger_than_their_own_bound(kind: int) -> None:
-    peer = Peer().greet()
+    peer = Peer(header_bytes=1000).greet()
     peer.send(frames.pack_frame(kind, frames.END_HEADERS, 1, bytes(16_385)))
     assert peer.goaway() == (frames.ENHANCE_YOUR_CALM, "header-list")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -152,3 +153,18 @@ async def test_a_large_answer_comes_whole() -> None:
     parts = [payload for kind, _, _, payload in peer.read() if kind == frames.DATA]
     assert b"".join(parts).startswith(b"\0" + len(ANSWER).to_bytes(4) + ANSWER)
     assert max(map(len, parts)) <= frames.LEAST_MAX_FRAME
+
+
+async def test_what_was_begun_for_a_call_that_ends_before_its_task_is_closed() -> None:
+    begun = []
+
+    async def answer() -> bytes:
+        return b""
+
+    def begin(_: bytes, __: Any) -> Any:
+        begun.append(answer())
+        return begun[-1]
+
+    peer = Peer(begin).greet()
+    reset(peer, peer.call(ASYNC))
+    assert inspect.getcoroutinestate(begun[0]) == inspect.CORO_CLOSED
