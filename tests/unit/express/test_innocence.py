@@ -91,6 +91,13 @@ async def test_large_metadata_ends_its_call_alone(size: int) -> None:
     assert is_open(peer)
 
 
+async def test_large_metadata_costs_as_much_as_it_takes_to_read() -> None:
+    peer = Peer(patience=100).greet()
+    for _ in range(3):
+        peer.send(large_call(peer, 40_000)[1])
+    assert peer.server.refusals == {"patience": 1}
+
+
 async def test_metadata_without_measure_ends_the_connection() -> None:
     peer = Peer().greet()
     _, head = large_call(peer, 9 * LIMITS.header_bytes)

@@ -48,10 +48,12 @@ async def test_a_frame_that_is_not_whole_asks_for_no_turn() -> None:
     peer = Peer().greet()
     _, rest = open_with_half_a_frame(peer)
     asked: list[Connection] = []
+    before = peer.connection.heard_at
     peer.server.turns.ask = asked.append  # type: ignore[method-assign, assignment] # to see who asks
     peer.connection.data_received(rest[:-1])
     assert not asked
     assert peer.connection.has_partial_frame
+    assert peer.connection.heard_at > before
     peer.connection.data_received(rest[-1:])
     assert asked == [peer.connection]
 
@@ -62,11 +64,10 @@ async def test_large_frames_that_have_begun_are_accounted_for() -> None:
     assert peer.goaway() == (frames.ENHANCE_YOUR_CALM, "held")
 
     peer = Peer(held_bytes=150_000).greet()
-    _, rest = open_with_half_a_frame(peer)
+    open_with_half_a_frame(peer)
     assert not peer.server.hold(100_000)
-    peer.send(rest)
-    peer.connection.connection_lost(None)
     peer.server.hold(-100_000)
+    peer.connection.connection_lost(None)
     assert peer.server.hold(150_000)
 
 
@@ -101,6 +102,13 @@ def test_messages_come_out_whole_however_they_are_cut(size: int) -> None:
     assert reader.held_bytes == len(MESSAGE) - 1
     assert reader.feed(MESSAGE[-1:]) == [BODY]
     assert reader.held_bytes == 0
+
+
+def test_tiny_pieces_are_put_together() -> None:
+    reader = MessageReader("identity", len(BODY))
+    for at in range(0, len(MESSAGE) - 2, 2):
+        reader.feed(MESSAGE[at : at + 2])
+    assert len(reader._pieces) <= len(BODY) / 4096 + 1
 
 
 def test_a_message_is_refused_by_its_length() -> None:

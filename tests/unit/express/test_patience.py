@@ -49,6 +49,14 @@ async def test_a_busy_conversation_is_no_flood() -> None:
     await settle()
 
 
+async def test_data_after_the_end_of_a_request_is_a_flood() -> None:
+    peer = Peer(patience=100).greet()
+    stream_id, head = peer.open_call(STREAM)
+    peer.send(head, data_frame(stream_id, REQUEST, is_last=True))
+    peer.send(data_frame(stream_id, REQUEST) * 100)
+    assert peer.server.refusals["patience"] == 1
+
+
 async def test_work_makes_up_for_no_flood() -> None:
     peer = Peer(patience=50).greet()
     for _ in range(10):

@@ -121,13 +121,15 @@ async def test_a_call_that_failed_and_is_not_wanted_any_more_goes() -> None:
 async def test_a_context_still_tells_how_its_call_ended() -> None:
     handler = Handler()
     peer = Peer(handler.answer).greet()
-    stream_id = peer.call(ASYNC)
+    stream_id, head = peer.open_call(ASYNC, (b"grpc-timeout", b"1H"))
+    peer.send(head, data_frame(stream_id, REQUEST, is_last=True))
     await handler.began.wait()
     reset(peer, stream_id)
     await settle()
     (context,) = handler.contexts
     assert context.done()
     assert context.cancelled()
+    assert context.time_remaining() == 0
     with pytest.raises(asyncio.CancelledError):
         await context.write(b"too late")
 
